@@ -1,0 +1,63 @@
+// The words both planes speak about registered clients. The service on the main thread implements
+// `ClientsPort` against the database and the tables; the stand-in inside each worker implements it
+// by asking the main thread. Controllers know only this interface.
+
+/** A client as the API shows it. `current_tokens` is live: refilled to the moment of the answer. */
+export interface Client {
+  readonly client_id: string;
+  /** Most tokens the bucket holds. 1 to 1e9. */
+  readonly capacity: number;
+  /** Tokens added per second. Above 0, at most 1e9. */
+  readonly rate_per_sec: number;
+  /** Tokens left now. 0 to `capacity`, may be fractional. */
+  readonly current_tokens: number;
+}
+
+export interface ClientLimits {
+  readonly capacity: number;
+  readonly rate_per_sec: number;
+  /** Omitted: a new client starts full, a changed one keeps the fraction that is left. */
+  readonly current_tokens?: number;
+}
+
+export type NewClient = ClientLimits & { readonly client_id: string };
+export type ClientPatch = Partial<ClientLimits>;
+
+export interface ClientPage {
+  readonly clients: readonly Client[];
+  /** Pass as `after` for the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+/** One field of a request that was refused, and why: `{ field: "capacity", message: "…" }`. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+/**
+ * Why a control call did not happen. `unavailable`: the database cannot be reached (503), nothing
+ * changed. `full`: the tables hold as many clients as they can (507). `invalid`: 422 with fields.
+ */
+export type ClientsFailure =
+  | { readonly ok: false; readonly reason: "not_found" | "exists" | "full" }
+  | { readonly ok: false; readonly reason: "unavailable"; readonly detail: string }
+  | { readonly ok: false; readonly reason: "invalid"; readonly fields: readonly FieldError[] };
+
+export type ClientsResult<T> = { readonly ok: true; readonly value: T } | ClientsFailure;
+
+/** Every method settles with a value; a rejection is a bug. */
+export interface ClientsPort {
+  create(client: NewClient): Promise<ClientsResult<Client>>;
+  list(query: { limit: number; after: string | null }): Promise<ClientsResult<ClientPage>>;
+  get(clientId: string): Promise<ClientsResult<Client>>;
+  replace(clientId: string, limits: ClientLimits): Promise<ClientsResult<Client>>;
+  update(clientId: string, patch: ClientPatch): Promise<ClientsResult<Client>>;
+  remove(clientId: string): Promise<ClientsResult<null>>;
+}
+
+/** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
+export const CLIENT_ID = /^[A-Za-z0-9._:@-]{1,128}$/;
+export const MAX_CLIENT_ID_LENGTH = 128;
+export const MAX_CAPACITY = 1e9;
+export const MAX_RATE_PER_SEC = 1e9;
