@@ -1,0 +1,45 @@
+// The names of everything the process counts, in the order of the columns that hold them. The
+// metrics table makes memory of them, the Prometheus text makes families of them.
+
+export const COUNTERS = [
+  // What became of a request at the gate. Each request counts once.
+  "requests_admitted",
+  "requests_limited",
+  "requests_rejected",
+  "requests_bad",
+  "requests_shed",
+  // Answers by who made them, the five classes of each in this order: `response()` relies on it.
+  "responses_backend_1xx",
+  "responses_backend_2xx",
+  "responses_backend_3xx",
+  "responses_backend_4xx",
+  "responses_backend_5xx",
+  "responses_gateway_1xx",
+  "responses_gateway_2xx",
+  "responses_gateway_3xx",
+  "responses_gateway_4xx",
+  "responses_gateway_5xx",
+  // Forwarding that went wrong, by how, and tries after the first.
+  "upstream_connect_failed",
+  "upstream_reset",
+  "upstream_timeout",
+  "upstream_none_healthy",
+  "upstream_retries",
+  "client_aborts",
+  // Written by the main thread.
+  "worker_restarts",
+  "flushes",
+  "flush_failures",
+  "flush_seconds",
+  "flushed_clients",
+] as const;
+export type CounterName = (typeof COUNTERS)[number];
+
+/** Written by the main thread. */
+export const GAUGES = [
+  /** Wall clock, seconds since 1970, when the last flush succeeded; 0 before the first one. */
+  "flush_last_success_at",
+  /** Changed clients that are not in the database yet. */
+  "flush_pending",
+] as const;
+export type GaugeName = (typeof GAUGES)[number];
