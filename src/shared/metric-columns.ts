@@ -37,6 +37,8 @@ export type CounterName = (typeof COUNTERS)[number];
 
 /** Written by the main thread. */
 export const GAUGES = [
+  /** Wall clock, seconds since 1970, when the process started. */
+  "started_at",
   /** Wall clock, seconds since 1970, when the last flush succeeded; 0 before the first one. */
   "flush_last_success_at",
   /** Changed clients that are not in the database yet. */

@@ -1,0 +1,82 @@
+// One active health check: a GET on a connection of its own. Holds no state.
+// Always holds: it settles within its timeout, never rejects, and says in plain words what it saw.
+
+export interface CheckOptions {
+  /** Full URL. */
+  readonly url: string;
+  /** From the start to the response headers, in ms. */
+  readonly timeoutMs: number;
+  /** Ends the check at once. */
+  readonly signal: AbortSignal;
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  /** `status 200`, `connection refused`, `no answer within 1000 ms`. */
+  readonly detail: string;
+}
+
+const DETAILS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection closed before an answer",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ENOTFOUND: "host name not found",
+  EAI_AGAIN: "host name not resolved, try again",
+  EPROTO: "TLS handshake failed",
+  ETIMEDOUT: "connection timed out",
+};
+
+/**
+ * Success is a status of 200 to 399: a redirect shows a backend that works, and it is not followed,
+ * as its target may be another host. The body is not read.
+ */
+export async function check({ url, timeoutMs, signal }: CheckOptions): Promise<CheckResult> {
+  const abort = new AbortController();
+  const ended = Promise.withResolvers<CheckResult>();
+  // The race settles even where fetch() is slow to notice the abort, as while it connects.
+  const end = (detail: string): void => {
+    abort.abort();
+    ended.resolve({ ok: false, detail });
+  };
+  const stop = (): void => end("stopped");
+  const timer = setTimeout(() => end(`no answer within ${timeoutMs} ms`), timeoutMs);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  try {
+    return await Promise.race([ended.promise, request(url, abort.signal)]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+async function request(url: string, signal: AbortSignal): Promise<CheckResult> {
+  try {
+    const response = await fetch(url, {
+      signal,
+      redirect: "manual",
+      // A new connection each time: a check must see whether the backend still accepts.
+      keepalive: false,
+      proxy: false,
+      decompress: false,
+      headers: { "User-Agent": "gateway-health-check", Accept: "*/*" },
+    });
+    await response.body?.cancel();
+    return {
+      ok: response.status >= 200 && response.status < 400,
+      detail: `status ${response.status}`,
+    };
+  } catch (error) {
+    return { ok: false, detail: explain(error) };
+  }
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? String(error.code) : "";
+  const known = DETAILS[code];
+  if (known !== undefined) return known;
+  if (/CERT|SIGNATURE|TLS/.test(code)) return `TLS certificate refused (${code})`;
+  return error.message;
+}
