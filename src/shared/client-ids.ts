@@ -1,0 +1,83 @@
+// The bytes of client ids in shared memory, and which slot has which id. One arena in blocks of 16
+// bytes; an id lies in 1 to 8 blocks, and a freed run is given to the next id of the same length in
+// blocks. One writer; any thread compares and reads. The bytes of an id never change while its slot
+// is in use or in quarantine (client-table.ts).
+
+import { ID_REF, SLOT_INTS } from "./bucket-layout.ts";
+import { MAX_CLIENT_ID_LENGTH } from "./clients.ts";
+
+const BLOCK_BYTES = 16;
+const MAX_BLOCKS = MAX_CLIENT_ID_LENGTH / BLOCK_BYTES;
+/** A slot's reference: number of the first block above these bits, length - 1 in them. */
+const LENGTH_BITS = 7;
+const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
+/** Reference of a slot that never had an id: block 0 stays unused. */
+const NO_ID = 0;
+/** 25 bits of block numbers, at 8 blocks for the longest id. */
+export const MAX_IDS = 2 ** (32 - LENGTH_BITS) / MAX_BLOCKS;
+
+export class ClientIds {
+  readonly #bytes: Uint8Array;
+  readonly #cells: Int32Array;
+  /** Writer's own: blocks used so far (block 0 never is), and freed runs by length in blocks. */
+  #used = 1;
+  readonly #freed: number[][] = Array.from({ length: MAX_BLOCKS + 1 }, () => []);
+
+  /** Room for the longest id in every slot; pages are touched only as ids come. */
+  static reserve(slots: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(Math.min(slots + 1, MAX_IDS) * MAX_CLIENT_ID_LENGTH);
+  }
+
+  constructor(memory: SharedArrayBuffer, slots: SharedArrayBuffer) {
+    this.#bytes = new Uint8Array(memory);
+    this.#cells = new Int32Array(slots);
+  }
+
+  /** Whether the slot's id is `id`. Any thread, any slot that was ever given an id. */
+  equals(slot: number, id: string): boolean {
+    const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
+    if ((ref & LENGTH_MASK) !== id.length - 1) return false;
+    const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;
+    for (let i = 0; i < id.length; i++) {
+      if (this.#bytes[start + i] !== id.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  textOf(slot: number): string {
+    const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
+    const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;
+    const end = start + (ref & LENGTH_MASK) + 1;
+    return String.fromCharCode(...this.#bytes.subarray(start, end));
+  }
+
+  /**
+   * Writer only: stores the id of an unused slot, and frees the bytes of the slot's former id, which
+   * nobody can be looking at any more. False when the arena has no room; the slot then has no id.
+   */
+  give(slot: number, id: string): boolean {
+    const place = slot * SLOT_INTS + ID_REF;
+    this.#free(Atomics.exchange(this.#cells, place, NO_ID) >>> 0);
+    const blocks = blocksOf(id.length);
+    const start = this.#freed[blocks]!.pop() ?? this.#grow(blocks);
+    if (start < 0) return false;
+    for (let i = 0; i < id.length; i++) this.#bytes[start * BLOCK_BYTES + i] = id.charCodeAt(i);
+    Atomics.store(this.#cells, place, (start << LENGTH_BITS) | (id.length - 1));
+    return true;
+  }
+
+  #free(ref: number): void {
+    if (ref !== NO_ID) this.#freed[blocksOf((ref & LENGTH_MASK) + 1)]!.push(ref >>> LENGTH_BITS);
+  }
+
+  #grow(blocks: number): number {
+    const start = this.#used;
+    if ((start + blocks) * BLOCK_BYTES > this.#bytes.length) return -1;
+    this.#used += blocks;
+    return start;
+  }
+}
+
+function blocksOf(length: number): number {
+  return Math.ceil(length / BLOCK_BYTES);
+}

@@ -1,0 +1,164 @@
+// Finds a client's slot by its id: open addressing with linear probing in shared memory, one writer,
+// readers without locks. There are two areas; one is published. To grow, or to get rid of removed
+// entries, the writer builds the other area and publishes it with one store; readers go on meanwhile.
+// A find that hits is right because it compared the id; a find that misses is right only if the
+// published area is still the same afterwards, else it looks again.
+//
+// Header, 16 i32 (written by the writer, read by any thread)
+//   0  published   version << 6 | area << 5 | log2 of its cells
+//   1  seed        of the hash, random per process
+// Area, 2^n cells of two i32 (same)
+//   0  hash        of the id, all 32 bits
+//   1  slot + 1    0: never used, the search ends here; -1: removed, the search goes on
+
+import type { ClientIds } from "./client-ids.ts";
+import { MAX_CLIENT_ID_LENGTH } from "./clients.ts";
+
+const PUBLISHED = 0;
+const SEED = 1;
+const HEADER_INTS = 16;
+const LOG_MASK = 31;
+const AREA_BIT = 1 << 5;
+const VERSION_STEP = 1 << 6;
+
+const EMPTY = 0;
+const REMOVED = -1;
+const SMALLEST_LOG = 6;
+/** Rebuild when more than this part of the cells is used or removed … */
+const FULL = 0.6;
+/** … into an area where clients fill at most this part. */
+const ROOMY = 0.4;
+
+export class ClientIndex {
+  readonly #cells: Int32Array;
+  readonly #ids: ClientIds;
+  readonly #seed: number;
+  readonly #areaInts: number;
+  /** Writer's own: cells that hold a client, and cells that are not empty. */
+  #live = 0;
+  #occupied = 0;
+
+  /** Two areas of at least two cells a client. */
+  static reserve(maxClients: number): SharedArrayBuffer {
+    const areaInts = 2 * 2 ** logFor(maxClients, 0.5);
+    const memory = new SharedArrayBuffer(4 * (HEADER_INTS + 2 * areaInts));
+    const cells = new Int32Array(memory);
+    cells[SEED] = crypto.getRandomValues(new Int32Array(1))[0]!;
+    cells[PUBLISHED] = SMALLEST_LOG;
+    return memory;
+  }
+
+  constructor(memory: SharedArrayBuffer, ids: ClientIds) {
+    this.#cells = new Int32Array(memory);
+    this.#ids = ids;
+    this.#seed = this.#cells[SEED]!;
+    this.#areaInts = (this.#cells.length - HEADER_INTS) / 2;
+  }
+
+  /** The client's slot, or -1. Any thread; allocates nothing. */
+  find(id: string): number {
+    if (id.length === 0 || id.length > MAX_CLIENT_ID_LENGTH) return -1;
+    const hash = hashOf(id, this.#seed);
+    for (;;) {
+      const published = Atomics.load(this.#cells, PUBLISHED);
+      const cell = this.#search(published, hash, id);
+      if (cell >= 0) return cell;
+      if (Atomics.load(this.#cells, PUBLISHED) === published) return -1;
+    }
+  }
+
+  /** Writer only: a client that is not in the index; its id is stored under the slot already. */
+  insert(id: string, slot: number): void {
+    if (this.#occupied + 1 > FULL * this.#size()) this.#rebuild();
+    this.#place(Atomics.load(this.#cells, PUBLISHED), hashOf(id, this.#seed), slot);
+  }
+
+  /** Writer only. False when the slot is not under this id. */
+  remove(id: string, slot: number): boolean {
+    const published = Atomics.load(this.#cells, PUBLISHED);
+    const mask = 2 ** (published & LOG_MASK) - 1;
+    const area = this.#areaOf(published);
+    let at = hashOf(id, this.#seed) & mask;
+    for (let found = 0; ; at = (at + 1) & mask) {
+      found = Atomics.load(this.#cells, area + at * 2 + 1);
+      if (found === EMPTY) return false;
+      if (found === slot + 1) break;
+    }
+    Atomics.store(this.#cells, area + at * 2 + 1, REMOVED);
+    this.#live -= 1;
+    return true;
+  }
+
+  #search(published: number, hash: number, id: string): number {
+    const mask = 2 ** (published & LOG_MASK) - 1;
+    const area = this.#areaOf(published);
+    // The bound matters only to a reader whose area is just being built anew for another size.
+    for (let probe = 0, at = hash & mask; probe <= mask; probe++, at = (at + 1) & mask) {
+      const cell = area + at * 2;
+      const slot = Atomics.load(this.#cells, cell + 1);
+      if (slot === EMPTY) return -1;
+      if (slot === REMOVED || this.#cells[cell] !== hash) continue;
+      if (this.#ids.equals(slot - 1, id)) return slot - 1;
+    }
+    return -1;
+  }
+
+  /** First removed or empty cell; the hash first, the slot publishes it. */
+  #place(published: number, hash: number, slot: number): void {
+    const mask = 2 ** (published & LOG_MASK) - 1;
+    const area = this.#areaOf(published);
+    let at = hash & mask;
+    while (Atomics.load(this.#cells, area + at * 2 + 1) > EMPTY) at = (at + 1) & mask;
+    const cell = area + at * 2;
+    if (Atomics.load(this.#cells, cell + 1) === EMPTY) this.#occupied += 1;
+    this.#live += 1;
+    Atomics.store(this.#cells, cell, hash);
+    Atomics.store(this.#cells, cell + 1, slot + 1);
+  }
+
+  #rebuild(): void {
+    const old = Atomics.load(this.#cells, PUBLISHED);
+    const end = this.#areaOf(old) + 2 ** (old & LOG_MASK) * 2;
+    const wanted = logFor(this.#live + 1, ROOMY);
+    const log = Math.min(wanted, Math.log2(this.#areaInts / 2));
+    const next = ((old & ~LOG_MASK) ^ AREA_BIT) + VERSION_STEP + log;
+    const area = this.#areaOf(next);
+    this.#cells.fill(EMPTY, area, area + 2 ** log * 2);
+    this.#live = 0;
+    this.#occupied = 0;
+    for (let cell = this.#areaOf(old); cell < end; cell += 2) {
+      const slot = this.#cells[cell + 1]!;
+      if (slot > EMPTY) this.#place(next, this.#cells[cell]!, slot - 1);
+    }
+    // An exchange, not a store: the next rebuild's writes to the old area must not overtake it.
+    Atomics.exchange(this.#cells, PUBLISHED, next | 0);
+  }
+
+  #areaOf(published: number): number {
+    return HEADER_INTS + ((published & AREA_BIT) === 0 ? 0 : this.#areaInts);
+  }
+
+  #size(): number {
+    return 2 ** (Atomics.load(this.#cells, PUBLISHED) & LOG_MASK);
+  }
+}
+
+function logFor(clients: number, load: number): number {
+  return Math.max(SMALLEST_LOG, Math.ceil(Math.log2(clients / load)));
+}
+
+/**
+ * Multiply and rotate over the characters, then the finalizer lowbias32 (C. Wellons, 2018). Only the
+ * administrator puts ids into the table, so nobody from outside can make a chain long; the random
+ * seed keeps a list of ids that collide from being prepared. Not a cryptographic hash.
+ */
+function hashOf(id: string, seed: number): number {
+  let hash = seed ^ id.length;
+  for (let i = 0; i < id.length; i++) {
+    hash = Math.imul(hash ^ id.charCodeAt(i), 0x9e3779b1);
+    hash = (hash << 15) | (hash >>> 17);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
+  return hash ^ (hash >>> 16);
+}
