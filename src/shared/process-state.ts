@@ -15,6 +15,7 @@ const WORKERS_READY = 3;
 
 export type ProcessStateMemory = SharedArrayBuffer;
 
+/** `reason` is a sentence for people. */
 export type Readiness =
   { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
@@ -52,9 +53,9 @@ export class ProcessState {
    * decided from memory.
    */
   readiness(healthyBackends: number): Readiness {
-    if (this.phase === STARTING) return { ready: false, reason: "starting" };
-    if (this.phase === DRAINING) return { ready: false, reason: "draining" };
-    if (healthyBackends === 0) return { ready: false, reason: "no healthy backend" };
+    if (this.phase === STARTING) return { ready: false, reason: "The gateway is starting." };
+    if (this.phase === DRAINING) return { ready: false, reason: "The gateway is draining." };
+    if (healthyBackends === 0) return { ready: false, reason: "No backend is healthy." };
     return { ready: true };
   }
 

@@ -8,8 +8,6 @@ import { type MetricsSources, takeReading } from "./sources.ts";
 
 export type { MetricsSources } from "./sources.ts";
 
-export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
 /** All metrics of the process; any worker can make them. */
 export function metricsText(sources: MetricsSources): string {
   const reading = takeReading(sources);

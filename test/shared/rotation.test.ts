@@ -1,0 +1,72 @@
+import { expect, test } from "bun:test";
+import { Rotation, ROTATION_BYTES } from "../../src/shared/rotation.ts";
+
+const newRotation = () => new Rotation(new SharedArrayBuffer(ROTATION_BYTES), 0);
+const draw = (rotation: Rotation, times: number) =>
+  Array.from({ length: times }, () => rotation.draw());
+
+test("nothing published, or an empty cycle: -1", () => {
+  const rotation = newRotation();
+  expect(rotation.draw()).toBe(-1);
+  rotation.publish([3]);
+  rotation.publish([]);
+  expect(rotation.draw()).toBe(-1);
+});
+
+test("the cycle is repeated without end", () => {
+  const rotation = newRotation();
+  rotation.publish([4, 2, 9]);
+  expect(draw(rotation, 7)).toEqual([4, 2, 9, 4, 2, 9, 4]);
+});
+
+test("a new cycle goes on where the old one stood", () => {
+  const rotation = newRotation();
+  rotation.publish([0, 1, 2]);
+  expect(draw(rotation, 1)).toEqual([0]);
+  rotation.publish([0, 1, 2, 3]);
+  expect(draw(rotation, 2)).toEqual([1, 2]);
+  rotation.publish([0, 1, 2]);
+  expect(draw(rotation, 2)).toEqual([0, 1]);
+});
+
+test("a member that was due and left is skipped", () => {
+  const rotation = newRotation();
+  rotation.publish([0, 1, 2]);
+  expect(draw(rotation, 1)).toEqual([0]);
+  rotation.publish([0, 2]);
+  expect(draw(rotation, 3)).toEqual([2, 0, 2]);
+});
+
+test("the order survives the rewind of the cursor", () => {
+  const rotation = newRotation();
+  for (const length of [3, 5, 7]) {
+    const cycle = Array.from({ length }, (_, i) => i);
+    const start = 2 ** 30 - 10;
+    rotation.publish(cycle, start);
+    const expected = Array.from({ length: 30 }, (_, i) => (start + i) % length);
+    expect(draw(rotation, 30)).toEqual(expected);
+  }
+});
+
+test("the cursor is rewound long before 32 bits overflow", () => {
+  const memory = new SharedArrayBuffer(ROTATION_BYTES);
+  const rotation = new Rotation(memory, 0);
+  rotation.publish([0, 1, 2], 2 ** 30);
+  rotation.draw();
+  expect(Math.max(...new Int32Array(memory))).toBeLessThan(2 ** 20);
+});
+
+test("a cursor that did overflow still draws members only", () => {
+  const rotation = newRotation();
+  rotation.publish([5, 6, 7], 2 ** 31 - 2);
+  for (const slot of draw(rotation, 20)) expect([5, 6, 7]).toContain(slot);
+});
+
+test("many publications reuse the buffers without a trace of earlier cycles", () => {
+  const rotation = newRotation();
+  for (let i = 0; i < 40_000; i++) {
+    const cycle = i % 2 === 0 ? [1, 2, 3, 4] : [8];
+    rotation.publish(cycle);
+    expect(cycle).toContain(rotation.draw());
+  }
+});
