@@ -1,0 +1,90 @@
+// How the control routes say no: a refusal is thrown by the hooks that cannot return an answer
+// (Elysia's parse and transform), and `answerError` turns whatever was thrown into problem+json.
+// No message of an unexpected error ever reaches the client.
+
+import { ValidationError } from "elysia";
+import type { FieldError } from "../shared/clients.ts";
+import type { Logger } from "../shared/log.ts";
+import { problem } from "../shared/problem.ts";
+import { describeErrors } from "./validation.ts";
+
+/** Ends the handling of a control request with a problem answer; 400 to 499. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly title: string;
+
+  constructor(status: number, title: string, detail: string) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+  }
+
+  toResponse(): Response {
+    return problem(this.status, { title: this.title, detail: this.message });
+  }
+}
+
+/** 422: the request was understood, its fields were not acceptable. */
+export class InvalidFields extends Refusal {
+  readonly fields: readonly FieldError[];
+
+  constructor(fields: readonly FieldError[]) {
+    super(422, "Invalid fields", "Some fields are not acceptable; errors names each.");
+    this.fields = fields;
+  }
+
+  override toResponse(): Response {
+    return invalidFields(this.fields);
+  }
+}
+
+export function invalidFields(fields: readonly FieldError[]): Response {
+  return problem(422, {
+    title: "Invalid fields",
+    detail: fields
+      .map(({ field, message }) => (field ? `${field} ${message}` : message))
+      .join("; "),
+    errors: fields,
+  });
+}
+
+/** 405 with `Allow` (RFC 9110 §15.5.6). HEAD goes wherever GET does. */
+export function methodNotAllowed(...allowed: readonly string[]) {
+  const allow = allowed.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+  return ({ request }: { request: Request }): Response =>
+    problem(
+      405,
+      {
+        title: "Method Not Allowed",
+        detail: `${request.method} is not possible here; ${allow.join(", ")} ${allow.length > 1 ? "are" : "is"}.`,
+      },
+      { allow: allow.join(", ") },
+    );
+}
+
+/** The one error handler of the control routes. */
+export function answerError(log: Logger) {
+  return ({ code, error, path }: { code: unknown; error: unknown; path: string }): Response => {
+    // Elysia wraps what a parser throws.
+    const thrown = code === "PARSE" && error instanceof Error ? error.cause : error;
+    if (thrown instanceof Refusal) return thrown.toResponse();
+    if (error instanceof ValidationError) {
+      // Only ids are parameters: what cannot be an id cannot be there.
+      if (error.type === "params") return noSuchRoute("No client can have this client_id.");
+      return invalidFields(describeErrors(error.all as never));
+    }
+    if (code === "NOT_FOUND") return noSuchRoute("There is no control route with this path.");
+    log.error("a control route failed", {
+      path,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    return problem(500, {
+      title: "Internal Server Error",
+      detail: "The gateway failed to answer; its log says why.",
+    });
+  };
+}
+
+function noSuchRoute(detail: string): Response {
+  return problem(404, { title: "Not Found", detail });
+}

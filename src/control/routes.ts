@@ -1,0 +1,116 @@
+// All control routes behind one door. The gateway's application hands everything at or below the
+// reserved prefixes to `controlRoutes`; inside, an Elysia application of its own answers it, so its
+// hooks and its error handler cost a proxied request nothing, and whatever it does not know is a
+// 404 here: no path below a prefix, and so no admin token, ever goes on to a backend.
+
+import { type AnyElysia, Elysia } from "elysia";
+import type { Config } from "../config.ts";
+import type { ClientsPort } from "../shared/clients.ts";
+import type { Logger } from "../shared/log.ts";
+import { problem } from "../shared/problem.ts";
+import { createAccess } from "./access.ts";
+import { clientsController } from "./clients/controller.ts";
+import { answerError } from "./refusal.ts";
+import { statusController, type StatusControllerOptions } from "./status/controller.ts";
+import { ASSETS } from "./swagger/assets.ts";
+import { swaggerController } from "./swagger/controller.ts";
+import { signInPage } from "./swagger/page.ts";
+
+export interface ControlRoutesOptions extends StatusControllerOptions {
+  readonly clients: ClientsPort;
+  readonly admin: Config["admin"];
+  /** Of the gateway, for the OpenAPI document. */
+  readonly version: string;
+  readonly log: Logger;
+}
+
+export const CONTROL_PREFIXES = ["/clients", "/swagger", "/-"] as const;
+
+/**
+ * How an Elysia application must be set up for its idea of a path to be the URL's.
+ * `standardHostname: false`: the default finds the path from the 12th character of the URL on, so
+ * with `Host: a` it reads `/clients/x` as `/x`, and `/x/clients` as `/clients`.
+ * `systemRouter` and `nativeStaticResponse`: Bun's own router would answer beside the hooks.
+ * `normalize: false`: the default drops unknown fields where they are to be refused.
+ */
+export const ROUTING = {
+  strictPath: true,
+  normalize: false,
+  systemRouter: false,
+  nativeStaticResponse: false,
+  handler: { standardHostname: false },
+} as const;
+
+/** `app` must have been created with `ROUTING`. */
+export function controlRoutes(options: ControlRoutesOptions) {
+  const answer = createControl(options);
+  const routes = new Elysia();
+  const hook = { parse: "none" as const, detail: { hide: true } };
+  const handler = ({ request, server }: { request: Request; server: PeerSource | null }) =>
+    answer(request, server?.requestIP(request)?.address ?? null);
+  for (const prefix of CONTROL_PREFIXES) {
+    routes.all(prefix, handler, hook).all(`${prefix}/*`, handler, hook);
+  }
+  return routes;
+}
+
+interface PeerSource {
+  requestIP(request: Request): { readonly address: string } | null;
+}
+
+function createControl(options: ControlRoutesOptions) {
+  const app = controlApp(options);
+  const access = createAccess(options.admin);
+  const open = openPaths(options.admin.token !== null);
+  return async (request: Request, peer: string | null): Promise<Response> => {
+    const path = pathOf(request.url);
+    if (path === null) {
+      return problem(400, { title: "Bad Request", detail: "The Host header is not valid." });
+    }
+    const refused = open.has(path) ? null : access(request, peer);
+    if (refused)
+      return finish(request, isPageVisit(request, refused, path) ? signInPage() : refused);
+    // HEAD is GET without the body (RFC 9110 §9.3.2), also in what it refuses.
+    const asked = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
+    return finish(request, await app.handle(asked));
+  };
+}
+
+function controlApp(options: ControlRoutesOptions): AnyElysia {
+  const controllers = [clientsController(options), statusController(options)];
+  const documented = { version: options.version, withToken: options.admin.token !== null };
+  const app: AnyElysia = new Elysia(ROUTING).onError(answerError(options.log));
+  for (const controller of controllers) app.use(controller);
+  return app.use(swaggerController({ ...documented, controllers }));
+}
+
+/** Open to everyone; with a token also the files of Swagger UI, which a page cannot ask for with it. */
+function openPaths(withToken: boolean): ReadonlySet<string> {
+  const assets = Object.keys(ASSETS).map((name) => `/swagger/${name}`);
+  return new Set(["/-/healthy", "/-/ready", ...(withToken ? assets : [])]);
+}
+
+/** Null when Bun could not make a URL of the request, which a malformed Host header causes. */
+function pathOf(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).pathname : null;
+}
+
+/** A person opened the page in a browser, which has no way to send the token by itself. */
+function isPageVisit(request: Request, refused: Response, path: string): boolean {
+  const accepts = request.headers.get("accept") ?? "";
+  return (
+    refused.status === 401 &&
+    path === "/swagger" &&
+    request.method === "GET" &&
+    accepts.includes("text/html")
+  );
+}
+
+function finish(request: Request, response: Response): Response {
+  const { headers } = response;
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+  headers.set("x-content-type-options", "nosniff");
+  return request.method === "HEAD"
+    ? new Response(null, { status: response.status, headers })
+    : response;
+}

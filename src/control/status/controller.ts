@@ -1,0 +1,95 @@
+// The status routes: is the gateway alive, should it get traffic, how are its backends, what has it
+// counted. They only show what is handed in.
+
+import { Elysia } from "elysia";
+import { problem } from "../../shared/problem.ts";
+import { GUARDED, json, refusals } from "../openapi.ts";
+import { methodNotAllowed } from "../refusal.ts";
+import type { BackendView } from "../../shared/backend-table.ts";
+import { backendStatus } from "./backend-status.ts";
+
+export type Readiness =
+  | { readonly ready: true }
+  /** `reason` is a sentence for people: "The gateway is draining." */
+  | { readonly ready: false; readonly reason: string };
+
+export interface StatusControllerOptions {
+  readonly readiness: () => Readiness;
+  readonly backends: () => readonly BackendView[];
+  /** Prometheus text exposition format 0.0.4. */
+  readonly metrics: () => string;
+}
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+const PATHS = ["/-/healthy", "/-/ready", "/-/backends", "/-/metrics"];
+
+const tags = ["status"];
+/** Load balancers and orchestrators ask without credentials. */
+const open = { tags, security: [] };
+
+export function statusController({ readiness, backends, metrics }: StatusControllerOptions) {
+  const controller = new Elysia()
+    .get("/-/healthy", () => ({ status: "ok" }), {
+      detail: {
+        ...open,
+        operationId: "healthy",
+        summary: "Is the gateway alive?",
+        description: "Answers 200 as long as the process can answer at all.",
+        responses: { 200: json("It is alive.", "Status") },
+      },
+    })
+    .get("/-/ready", () => ready(readiness()), {
+      detail: {
+        ...open,
+        operationId: "ready",
+        summary: "Should the gateway get traffic?",
+        description: "503 while starting, while draining, and with no healthy backend.",
+        responses: {
+          200: json("It should.", "Status"),
+          503: { $ref: "#/components/responses/NotReady" },
+        },
+      },
+    })
+    .get("/-/backends", () => ({ backends: backends().map(backendStatus) }), {
+      detail: {
+        tags,
+        operationId: "listBackends",
+        summary: "How are the backends?",
+        description: "Each backend with its health, its requests in flight and its totals.",
+        responses: { 200: json("The backends.", "Backends"), ...refusals(...GUARDED) },
+      },
+    })
+    .get(
+      "/-/metrics",
+      () => new Response(metrics(), { headers: { "content-type": METRICS_TYPE } }),
+      {
+        detail: {
+          tags,
+          operationId: "metrics",
+          summary: "Prometheus metrics",
+          description: "Counted over all workers, in the Prometheus text format.",
+          responses: {
+            200: {
+              description: "The metrics.",
+              content: {
+                "text/plain": {
+                  schema: { type: "string" as const },
+                  example: "# TYPE gateway_backend_up gauge",
+                },
+              },
+            },
+            ...refusals(...GUARDED),
+          },
+        },
+      },
+    );
+  for (const path of PATHS) {
+    controller.all(path, methodNotAllowed("GET"), { detail: { hide: true }, parse: "none" });
+  }
+  return controller;
+}
+
+function ready(state: Readiness): Response | { status: string } {
+  if (state.ready) return { status: "ready" };
+  return problem(503, { title: "Not Ready", detail: state.reason }, { "retry-after": "1" });
+}

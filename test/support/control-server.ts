@@ -1,0 +1,80 @@
+// The control routes on a real socket, wired as the gateway wires them, before a catch-all that
+// stands for the proxy and records what would have gone on to a backend.
+
+import { Elysia } from "elysia";
+import { controlRoutes, type ControlRoutesOptions, ROUTING } from "../../src/control/routes.ts";
+import type { LogFields, Logger } from "../../src/shared/log.ts";
+import { ClientsInMemory } from "./clients-in-memory.ts";
+
+export interface LoggedLine {
+  readonly message: string;
+  readonly fields: LogFields | undefined;
+}
+
+export interface ControlServer extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  readonly clients: ClientsInMemory;
+  /** Targets that reached the catch-all. */
+  readonly proxied: string[];
+  readonly errors: LoggedLine[];
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export function startControl(options: Partial<ControlRoutesOptions> = {}): ControlServer {
+  const clients = new ClientsInMemory();
+  const proxied: string[] = [];
+  const errors: LoggedLine[] = [];
+  const app = new Elysia(ROUTING)
+    .use(
+      controlRoutes({
+        clients,
+        admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
+        version: "0.0.0-test",
+        log: recorder(errors),
+        readiness: () => ({ ready: true }),
+        backends: () => [],
+        metrics: () => "",
+        ...options,
+      }),
+    )
+    .all(
+      "/*",
+      ({ request }) => {
+        proxied.push(request.url);
+        return new Response("from a backend");
+      },
+      { parse: "none" },
+    )
+    .listen({ port: 0, hostname: "127.0.0.1", reusePort: false });
+  const port = app.server!.port!;
+  const url = `http://127.0.0.1:${port}`;
+  return {
+    port,
+    url,
+    clients,
+    proxied,
+    errors,
+    fetch: (path, init) => fetch(url + path, init),
+    [Symbol.asyncDispose]: async () => void (await app.stop(true)),
+  };
+}
+
+export function json(method: string, body: unknown): RequestInit {
+  return {
+    method,
+    headers: { "content-type": "application/json" },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  };
+}
+
+function recorder(errors: LoggedLine[]): Logger {
+  const log: Logger = {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (message, fields) => void errors.push({ message, fields }),
+    child: () => log,
+  };
+  return log;
+}
