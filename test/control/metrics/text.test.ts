@@ -1,0 +1,140 @@
+// The text is judged by Prometheus' own checker, and the numbers by what was counted.
+
+import { describe, expect, test } from "bun:test";
+import { FAMILIES } from "../../../src/control/metrics/catalogue.ts";
+import { familyText, metricsText } from "../../../src/control/metrics/text.ts";
+import { BackendTable } from "../../../src/shared/backend-table.ts";
+import { counter, MetricsTable } from "../../../src/shared/metrics-table.ts";
+import { ProcessState, READY } from "../../../src/shared/process-state.ts";
+
+// In CI the checker has to be there; elsewhere its absence skips one test.
+const noPromtool = Bun.which("promtool") === null && process.env["CI"] !== "true";
+
+function setUp() {
+  const memory = MetricsTable.reserve({ workers: 2 });
+  const backendMemory = BackendTable.reserve({ workers: 2, fall: 3 });
+  const sources = {
+    metrics: new MetricsTable(memory),
+    backends: new BackendTable(backendMemory),
+    state: new ProcessState(ProcessState.reserve()),
+    clients: () => 41,
+    anonymous: () => ({ entries: 5, evictions: 6, overflows: 7 }),
+    version: "1.2.3",
+  };
+  return {
+    sources,
+    main: sources.metrics,
+    worker: new MetricsTable(memory, 0),
+    backendWorker: new BackendTable(backendMemory, 0),
+    text: () => metricsText(sources),
+  };
+}
+
+function busy() {
+  const all = setUp();
+  const { sources, main, worker, backendWorker } = all;
+  sources.backends.setBackends([
+    { url: "http://10.0.0.1:80", weight: 2 },
+    { url: "http://[::1]:80", weight: 1 },
+  ]);
+  sources.backends.setHealthy(0, true, 1);
+  const check = { atMs: 1, ok: true, durationMs: 2.5, detail: "status 200" };
+  sources.backends.recordCheck(0, check, 0);
+  sources.state.enter(READY);
+  sources.state.setDatabaseUp(true);
+  sources.state.setWorkers(2, 2);
+  backendWorker.begin(0);
+  worker.add(counter("requests_admitted"), 3);
+  main.add(counter("requests_admitted"), 4);
+  worker.add(counter("requests_limited"), 2);
+  worker.response("gateway", 429);
+  worker.began();
+  for (const seconds of [0.0002, 0.0002, 0.003, 100]) worker.observe("request", seconds);
+  main.add(counter("flushes"), 2);
+  main.add(counter("flush_seconds"), 0.25);
+  main.set("flush_pending", 9);
+  return all;
+}
+
+const promtool = async (text: string) => {
+  const checker = Bun.spawn(["promtool", "check", "metrics"], {
+    stdin: Buffer.from(text),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const said = await Promise.all([
+    new Response(checker.stdout).text(),
+    new Response(checker.stderr).text(),
+    checker.exited,
+  ]);
+  return { said: said[0] + said[1], code: said[2] };
+};
+
+describe("the text", () => {
+  test.skipIf(noPromtool)("satisfies promtool, idle and busy", async () => {
+    expect(await promtool(setUp().text())).toEqual({ said: "", code: 0 });
+    expect(await promtool(busy().text())).toEqual({ said: "", code: 0 });
+  });
+
+  test("says what was counted, over all threads", () => {
+    const lines = busy().text().split("\n");
+    for (const line of [
+      'gateway_requests_total{decision="admitted"} 7',
+      'gateway_requests_total{decision="limited"} 2',
+      'gateway_requests_total{decision="shed"} 0',
+      'gateway_responses_total{origin="gateway",status_class="4xx"} 1',
+      "gateway_requests_in_flight 1",
+      'gateway_request_duration_seconds_bucket{le="0.0001"} 0',
+      'gateway_request_duration_seconds_bucket{le="0.00025"} 2',
+      'gateway_request_duration_seconds_bucket{le="0.005"} 3',
+      'gateway_request_duration_seconds_bucket{le="60"} 3',
+      'gateway_request_duration_seconds_bucket{le="+Inf"} 4',
+      "gateway_request_duration_seconds_count 4",
+      'gateway_backend_up{backend="http://10.0.0.1:80"} 1',
+      'gateway_backend_up{backend="http://[::1]:80"} 0',
+      'gateway_backend_requests_in_flight{backend="http://10.0.0.1:80"} 1',
+      'gateway_backend_check_duration_seconds{backend="http://10.0.0.1:80"} 0.0025',
+      "gateway_clients 41",
+      "gateway_anonymous_entries 5",
+      "gateway_anonymous_evictions_total 6",
+      "gateway_anonymous_overflows_total 7",
+      "gateway_database_up 1",
+      "gateway_ready 1",
+      "gateway_workers 2",
+      "gateway_flush_pending_clients 9",
+      "gateway_flush_duration_seconds_sum 0.25",
+      "gateway_flush_duration_seconds_count 2",
+      `gateway_build_info{version="1.2.3",bun="${Bun.version}"} 1`,
+    ]) {
+      expect(lines).toContain(line);
+    }
+  });
+
+  test("tells about the process itself", () => {
+    const text = setUp().text();
+    expect(Number(/^process_cpu_seconds_total (.+)$/m.exec(text)![1])).toBeGreaterThan(0);
+    expect(Number(/^process_resident_memory_bytes (.+)$/m.exec(text)![1])).toBeGreaterThan(1e6);
+    expect(Number(/^process_open_fds (.+)$/m.exec(text)![1])).toBeGreaterThan(2);
+  });
+
+  test("HELP and TYPE once a family, every family by its rules", () => {
+    const text = busy().text();
+    const named = FAMILIES.map((family) => family.name);
+    expect(new Set(named).size).toBe(named.length);
+    for (const { name, type } of FAMILIES) {
+      expect(text.split(`# TYPE ${name} ${type}\n`)).toHaveLength(2);
+      expect(text.split(`# HELP ${name} `)).toHaveLength(2);
+      expect(name.endsWith("_total")).toBe(type === "counter");
+    }
+    expect(text.endsWith("\n")).toBe(true);
+    expect(text).not.toMatch(/NaN|undefined/);
+  });
+
+  test("label values and help are escaped", () => {
+    const family = { name: "x", type: "gauge", help: "a\\b\nc", samples: () => [] } as const;
+    const sample = { labels: { a: 'q"\\\n' }, value: Number.POSITIVE_INFINITY };
+    expect(familyText(family, [sample])).toBe(
+      '# HELP x a\\\\b\\nc\n# TYPE x gauge\nx{a="q\\"\\\\\\n"} +Inf\n',
+    );
+  });
+});
