@@ -13,8 +13,11 @@ export const REFUSALS = {
   413: { name: "ContentTooLarge", description: "The body is over 64 KB." },
   415: { name: "UnsupportedMediaType", description: "The body is not application/json." },
   422: { name: "InvalidFields", description: "Fields are not acceptable; `errors` names each." },
-  503: { name: "Unavailable", description: "The database cannot be reached. Nothing changed." },
-  507: { name: "Full", description: "The gateway holds as many clients as it can." },
+  503: {
+    name: "ServiceUnavailable",
+    description: "The database cannot be reached. Nothing changed.",
+  },
+  507: { name: "InsufficientStorage", description: "The gateway holds as many clients as it can." },
 } as const;
 
 /** On every guarded route. */

@@ -29,7 +29,7 @@ export class InvalidFields extends Refusal {
   readonly fields: readonly FieldError[];
 
   constructor(fields: readonly FieldError[]) {
-    super(422, "Invalid fields", "Some fields are not acceptable; errors names each.");
+    super(422, "Invalid Fields", "Some fields are not acceptable; errors names each.");
     this.fields = fields;
   }
 
@@ -40,7 +40,7 @@ export class InvalidFields extends Refusal {
 
 export function invalidFields(fields: readonly FieldError[]): Response {
   return problem(422, {
-    title: "Invalid fields",
+    title: "Invalid Fields",
     detail: fields
       .map(({ field, message }) => (field ? `${field} ${message}` : message))
       .join("; "),

@@ -29,7 +29,8 @@ export const CONTROL_PREFIXES = ["/clients", "/swagger", "/-"] as const;
 /**
  * How an Elysia application must be set up for its idea of a path to be the URL's.
  * `standardHostname: false`: the default finds the path from the 12th character of the URL on, so
- * with `Host: a` it reads `/clients/x` as `/x`, and `/x/clients` as `/clients`.
+ * with `Host: a` it reads `/clients/x` as `/x`, and `/x/clients` as `/clients`. Without it, from
+ * the 8th on: right for `http:` URLs, which is what a listener without TLS hands out.
  * `systemRouter` and `nativeStaticResponse`: Bun's own router would answer beside the hooks.
  * `normalize: false`: the default drops unknown fields where they are to be refused.
  */
@@ -68,11 +69,10 @@ function createControl(options: ControlRoutesOptions) {
       return problem(400, { title: "Bad Request", detail: "The Host header is not valid." });
     }
     const refused = open.has(path) ? null : access(request, peer);
-    if (refused)
-      return finish(request, isPageVisit(request, refused, path) ? signInPage() : refused);
-    // HEAD is GET without the body (RFC 9110 §9.3.2), also in what it refuses.
+    if (refused) return finish(isPageVisit(request, refused, path) ? signInPage() : refused);
+    // HEAD is GET without the body (RFC 9110 §9.3.2), which the server leaves out by itself.
     const asked = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
-    return finish(request, await app.handle(asked));
+    return finish(await app.handle(asked));
   };
 }
 
@@ -106,11 +106,9 @@ function isPageVisit(request: Request, refused: Response, path: string): boolean
   );
 }
 
-function finish(request: Request, response: Response): Response {
+function finish(response: Response): Response {
   const { headers } = response;
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
   headers.set("x-content-type-options", "nosniff");
-  return request.method === "HEAD"
-    ? new Response(null, { status: response.status, headers })
-    : response;
+  return response;
 }

@@ -82,16 +82,20 @@ function schemas(all: Record<string, TSchema | object>): Record<string, OpenAPIV
 
 function refusalComponents(): Record<string, OpenAPIV3.ResponseObject> {
   const entries = Object.entries(REFUSALS).map(([status, { name, description }]) => {
-    return [name, problemAnswer(Number(status), description)] as const;
+    return [name, problemAnswer(Number(status), name, description)] as const;
   });
-  const notReady = problemAnswer(503, "Starting, draining, or no backend is healthy.");
+  const notReady = problemAnswer(503, "NotReady", "Starting, draining, or no backend is healthy.");
   return { ...Object.fromEntries(entries), NotReady: notReady };
 }
 
-function problemAnswer(status: number, description: string): OpenAPIV3.ResponseObject {
+function problemAnswer(
+  status: number,
+  name: string,
+  description: string,
+): OpenAPIV3.ResponseObject {
   const example = {
     type: "about:blank",
-    title: description.replace(/\.$/, ""),
+    title: name.replace(/(?<=[a-z])(?=[A-Z])/g, " "),
     status,
     detail: description,
     ...(status === 422 && {

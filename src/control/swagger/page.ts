@@ -59,6 +59,8 @@ export function signInPage(): Response {
 <body data-options="${options}">
     <main>
         <h1>Gateway</h1>
+        <p>This gateway was started with an admin token (ADMIN_TOKEN). Its control routes need it;
+        programs send it as <code>Authorization: Bearer &lt;token&gt;</code>.</p>
         <form>
             <label>Admin token <input name="token" type="password" autocomplete="off" required autofocus /></label>
             <button>Open the API</button>

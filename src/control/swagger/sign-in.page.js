@@ -26,6 +26,8 @@ async function start(spec, token) {
   document.head.append(style);
   await load("/swagger/swagger-ui-bundle.js");
   document.querySelector("main").remove();
+  // Swagger UI's own colours are made for a light page.
+  document.documentElement.style.colorScheme = "light";
   const options = JSON.parse(document.body.dataset.options);
   const ui = SwaggerUIBundle({
     ...options,

@@ -74,6 +74,9 @@ describe("a client's life", () => {
     const there = await server.fetch("/clients/client9", { method: "HEAD" });
     expect([there.status, await there.text()]).toEqual([200, ""]);
     expect(there.headers.get("content-type")).toStartWith("application/json");
+    expect(there.headers.get("content-length")).toBe(String(JSON.stringify(client9).length));
+    const list = await server.fetch("/clients", { method: "HEAD" });
+    expect(Number(list.headers.get("content-length"))).toBeGreaterThan(60);
     expect((await server.fetch("/clients/other", { method: "HEAD" })).status).toBe(404);
   });
 });
