@@ -93,11 +93,20 @@ describe("connection failures", () => {
     main.recordCheck(1, check, 2);
     expect(worker.connectionFailed(1)).toBe(true);
     main.setHealthy(1, true, NOW);
-    main.recordCheck(1, check, 2);
+    expect(worker.connectionFailed(1)).toBe(false);
+    main.recordCheck(1, check, 1);
     main.recordCheck(1, { ...check, ok: true }, 0);
     expect(worker.connectionFailed(1)).toBe(false);
     expect(worker.connectionFailed(1)).toBe(false);
     expect(worker.connectionFailed(1)).toBe(true);
+  });
+
+  test("a backend that came back starts without its old failures", () => {
+    const { main, worker } = setUp();
+    for (let i = 0; i < 5; i++) worker.connectionFailed(1);
+    main.setHealthy(1, true, NOW);
+    expect(worker.connectionFailed(1)).toBe(false);
+    expect(main.isHealthy(1)).toBe(true);
   });
 
   test("an answer does not excuse failed checks", () => {

@@ -187,6 +187,27 @@ describe("changes while running", () => {
     expect(first.checks - before).toBeLessThanOrEqual(1);
   });
 
+  test("a sync that changes nothing starts nothing", async () => {
+    await using asked = startCheckedBackend(() => NEVER);
+    await using other = startCheckedBackend();
+    const { loop } = watch([asked.url, other.url], { ...SETTINGS, timeoutMs: 60_000 });
+    loop.sync();
+    loop.sync();
+    await other.more(20);
+    expect(asked.checks).toBe(1);
+  });
+
+  test("a check that a stop cut short counts for nothing", async () => {
+    await using hanging = startCheckedBackend((n) => (n === 1 ? 200 : NEVER));
+    await using other = startCheckedBackend();
+    const { loop, table } = watch([hanging.url], { ...SETTINGS, timeoutMs: 60_000 });
+    await hanging.more(2);
+    loop.stop();
+    watch([other.url]);
+    await other.more(5);
+    expect(table.snapshot()).toMatchObject([{ healthy: true, lastCheck: { ok: true } }]);
+  });
+
   test("after a stop nothing is asked or logged", async () => {
     await using stopped = startCheckedBackend();
     await using other = startCheckedBackend();
