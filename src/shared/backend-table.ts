@@ -10,33 +10,17 @@ import {
   backendRows,
   type BackendTableMemory,
   FIELD,
-  MAX_URL_BYTES,
   NUMBER,
   RECORD_BYTES,
 } from "./backend-memory.ts";
+import { type Backend, BackendList, type BackendView } from "./backend-list.ts";
 import { BackendRecords, type HealthCheck, intsAt } from "./backend-record.ts";
 import { Rotation } from "./rotation.ts";
 import { buildSchedule } from "./schedule.ts";
 
+export type { Backend, BackendView } from "./backend-list.ts";
 export type { BackendTableMemory } from "./backend-memory.ts";
 export type { HealthCheck } from "./backend-record.ts";
-
-/** One backend, for people and metrics. */
-export interface BackendView {
-  readonly slot: number;
-  readonly url: string;
-  readonly weight: number;
-  readonly healthy: boolean;
-  /** Wall clock, ms since 1970, of the last change of `healthy`; 0 before the first one. */
-  readonly sinceMs: number;
-  /** Changes of `healthy`, the first one included. */
-  readonly flips: number;
-  readonly inFlight: number;
-  readonly requests: number;
-  /** Connection failures while forwarding. */
-  readonly failures: number;
-  readonly lastCheck: HealthCheck | null;
-}
 
 const DEFAULT_MAX_BACKENDS = 256;
 /** Draws that may hit unhealthy members before one is looked for directly. */
@@ -49,6 +33,7 @@ export class BackendTable {
   readonly #rows: BackendRow[];
   readonly #own: BackendRow | undefined;
   readonly #records: BackendRecords;
+  readonly #list: BackendList;
   readonly #rotation: Rotation;
 
   /** `fall`: failures in a row that make a healthy backend unhealthy, at least 1. */
@@ -70,6 +55,7 @@ export class BackendTable {
     this.#rows = backendRows(memory);
     this.#own = worker === undefined ? undefined : this.#rows[worker];
     this.#records = new BackendRecords(memory);
+    this.#list = new BackendList(memory, this.#records);
     this.#rotation = new Rotation(memory.buffer, 0);
   }
 
@@ -112,7 +98,7 @@ export class BackendTable {
 
   /** Every configured backend, by slot. */
   snapshot(): BackendView[] {
-    return this.#configured().map((slot) => this.#view(slot));
+    return this.#list.views();
   }
 
   // Workers only: their own row, and the shared count of failures.
@@ -152,16 +138,8 @@ export class BackendTable {
    * Replaces the list. A backend whose URL stays keeps slot, health and totals; a new one starts
    * unhealthy until its first check. Throws on more than fit, a URL given twice or above 512 bytes.
    */
-  setBackends(backends: readonly { readonly url: string; readonly weight: number }[]): void {
-    this.#refuse(backends);
-    const wanted = new Map(backends.map((backend) => [backend.url, backend.weight]));
-    for (const slot of this.#configured()) {
-      const weight = wanted.get(this.url(slot));
-      if (weight === undefined) this.#remove(slot);
-      else this.#ints[intsAt(slot) + FIELD.weight] = weight;
-      wanted.delete(this.url(slot));
-    }
-    for (const [url, weight] of wanted) this.#place(url, weight);
+  setBackends(backends: readonly Backend[]): void {
+    this.#list.replace(backends);
     this.#publishRotation();
   }
 
@@ -201,83 +179,8 @@ export class BackendTable {
   }
 
   #publishRotation(): void {
-    const slots = this.#configured().filter((slot) => this.isHealthy(slot));
+    const slots = this.#list.slots().filter((slot) => this.isHealthy(slot));
     const weights = slots.map((slot) => this.#ints[intsAt(slot) + FIELD.weight]!);
     this.#rotation.publish(buildSchedule(weights).map((index) => slots[index]!));
-  }
-
-  #configured(): number[] {
-    const slots: number[] = [];
-    for (let slot = 0; slot < this.#memory.maxBackends; slot++) {
-      if (Atomics.load(this.#ints, intsAt(slot) + FIELD.configured) === 1) slots.push(slot);
-    }
-    return slots;
-  }
-
-  #view(slot: number): BackendView {
-    const base = intsAt(slot);
-    const requests = this.#total(slot, "requests");
-    const failures = this.#total(slot, "failures");
-    return {
-      slot,
-      url: this.url(slot),
-      weight: this.#ints[base + FIELD.weight]!,
-      healthy: this.isHealthy(slot),
-      sinceMs: this.#records.number(slot, NUMBER.since),
-      flips: Atomics.load(this.#ints, base + FIELD.flips),
-      inFlight: this.#total(slot, "inFlight"),
-      requests: requests - this.#records.number(slot, NUMBER.requestsBefore),
-      failures: failures - this.#records.number(slot, NUMBER.failuresBefore),
-      lastCheck: this.#records.lastCheck(slot),
-    };
-  }
-
-  #total(slot: number, field: keyof BackendRow): number {
-    let total = 0;
-    for (const row of this.#rows) total += row[field][slot]!;
-    return total;
-  }
-
-  #refuse(backends: readonly { readonly url: string }[]): void {
-    const { maxBackends } = this.#memory;
-    if (backends.length > maxBackends) throw new Error(`more than ${maxBackends} backends`);
-    if (new Set(backends.map((backend) => backend.url)).size !== backends.length) {
-      throw new Error("a backend URL is given twice");
-    }
-    const long = backends.find((backend) => Buffer.byteLength(backend.url) > MAX_URL_BYTES);
-    if (long) throw new Error(`backend URL of more than ${MAX_URL_BYTES} bytes: ${long.url}`);
-  }
-
-  #remove(slot: number): void {
-    Atomics.store(this.#ints, intsAt(slot) + FIELD.configured, 0);
-    Atomics.store(this.#ints, intsAt(slot) + FIELD.healthy, 0);
-  }
-
-  #place(url: string, weight: number): void {
-    const slot = this.#freeSlot();
-    const base = intsAt(slot);
-    for (const field of [
-      FIELD.healthy,
-      FIELD.connectionFailures,
-      FIELD.checkFailures,
-      FIELD.flips,
-    ]) {
-      Atomics.store(this.#ints, base + field, 0);
-    }
-    this.#ints[base + FIELD.weight] = weight;
-    this.#records.writeUrl(slot, url);
-    this.#records.clearCheck(slot);
-    this.#records.writeNumber(slot, NUMBER.since, 0);
-    this.#records.writeNumber(slot, NUMBER.requestsBefore, this.#total(slot, "requests"));
-    this.#records.writeNumber(slot, NUMBER.failuresBefore, this.#total(slot, "failures"));
-    Atomics.store(this.#ints, base + FIELD.configured, 1);
-  }
-
-  /** Prefers a slot with nothing in flight, so that old requests are not counted for a new backend. */
-  #freeSlot(): number {
-    const taken = new Set(this.#configured());
-    const all = Array.from({ length: this.#memory.maxBackends }, (_, slot) => slot);
-    const free = all.filter((slot) => !taken.has(slot));
-    return free.find((slot) => this.#total(slot, "inFlight") === 0) ?? free[0]!;
   }
 }
