@@ -1,0 +1,106 @@
+// The only place where headers change, in both directions. The objects that Bun hands out are
+// changed in place: copying headers costs more than the rest of the gateway's work on a request.
+
+import type { Exchange } from "./exchange.ts";
+
+/** Our name in `Via` (RFC 9110 §7.6.3). */
+const VIA = "1.1 gateway";
+
+/** RFC 9110 §7.6.1 and its older kin, less `Connection` itself; `HTTP2-Settings` is RFC 9113 §3.1. */
+const HOP_BY_HOP = [
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+] as const;
+
+/** What a stranger could use to lie about where the request came from. */
+const CLAIMS = [
+  "forwarded",
+  "x-forwarded-port",
+  "x-forwarded-server",
+  "x-forwarded-prefix",
+  "x-forwarded-ssl",
+  "x-real-ip",
+] as const;
+
+/** Of a trusted proxy's request id: visible ASCII, so that it can go into a log. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Makes the request ready to be sent to a backend. Host stays what the client sent. */
+export function prepareRequest(exchange: Exchange): void {
+  const { headers } = exchange.request;
+  // First of all: a client may name any of the headers that are set below in `Connection`.
+  dropHopByHop(headers);
+  // Bun has answered it already, and the body is sent without waiting.
+  headers.delete("expect");
+  setForwarded(exchange, headers);
+  headers.append("via", VIA);
+  headers.set("x-request-id", exchange.requestId);
+  // `fetch` would sign with its own name; an empty value says that there was none.
+  if (!headers.has("user-agent")) headers.set("user-agent", "");
+}
+
+/** Makes a backend's answer ready for the client. */
+export function prepareResponse(exchange: Exchange, headers: Headers): void {
+  dropHopByHop(headers);
+  headers.append("via", VIA);
+  setOwn(exchange, headers);
+}
+
+/** What every answer carries, the gateway's own ones too. */
+export function setOwn(exchange: Exchange, headers: Headers): void {
+  headers.set("x-request-id", exchange.requestId);
+  if (exchange.rateLimit === "") return;
+  // Appended: a backend's own limits stay beside ours (the draft's §5).
+  headers.append("ratelimit-policy", exchange.rateLimitPolicy);
+  headers.append("ratelimit", exchange.rateLimit);
+}
+
+/** The id a trusted proxy has given the request; null when there is none to use. */
+export function givenRequestId(headers: Headers): string | null {
+  const id = headers.get("x-request-id");
+  return id !== null && REQUEST_ID.test(id) ? id : null;
+}
+
+function dropHopByHop(headers: Headers): void {
+  const connection = headers.get("connection");
+  if (connection !== null) {
+    if (connection !== "keep-alive" && connection !== "close") dropNamed(headers, connection);
+    headers.delete("connection");
+  }
+  for (const name of HOP_BY_HOP) headers.delete(name);
+}
+
+/** Host and length are no options of a connection, whatever a client claims. */
+function dropNamed(headers: Headers, connection: string): void {
+  for (const option of connection.split(",")) {
+    const name = option.trim().toLowerCase();
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) continue;
+    if (name !== "host" && name !== "content-length") headers.delete(name);
+  }
+}
+
+/** The word of a trusted peer is kept and extended; that of any other is replaced. */
+function setForwarded(exchange: Exchange, headers: Headers): void {
+  const peer = exchange.peer ?? "unknown";
+  const { trusted } = exchange;
+  if (trusted) headers.append("x-forwarded-for", peer);
+  else {
+    headers.set("x-forwarded-for", peer);
+    for (const name of CLAIMS) headers.delete(name);
+  }
+  if (!trusted || !headers.has("x-forwarded-proto")) {
+    headers.set("x-forwarded-proto", exchange.request.url.startsWith("https:") ? "https" : "http");
+  }
+  if (trusted && headers.has("x-forwarded-host")) return;
+  const host = headers.get("host");
+  if (host === null) headers.delete("x-forwarded-host");
+  else headers.set("x-forwarded-host", host);
+}

@@ -1,0 +1,57 @@
+// Who sent this request: a registered client, named by `client_id`, or an address. Reads the client
+// index and the request; writes what it found into the exchange. An id that is missing, empty, not
+// well-formed or not registered is all the same: the request is anonymous, or it is rejected where
+// UNKNOWN_CLIENTS says so (leaving the id out must not be a way around that).
+
+import { addressKey, type AddressKey, CidrSet, normalizeAddress } from "../../shared/address.ts";
+import { MAX_CLIENT_ID_LENGTH } from "../../shared/clients.ts";
+import { clientIdOf, DOUBLED } from "./client-id.ts";
+import type { Exchange } from "./exchange.ts";
+
+export type Identity = "client" | "anonymous" | "doubled";
+
+export interface ClientLookup {
+  /** Slot, or -1. */
+  find(clientId: string): number;
+}
+
+/** Sets `address`, and for a registered client `clientId` and `slot`. */
+export function identify(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
+  const id = clientIdOf(exchange.request.url);
+  if (id === DOUBLED) return "doubled";
+  locate(exchange, trusted);
+  if (id === null || id.length === 0 || id.length > MAX_CLIENT_ID_LENGTH) return "anonymous";
+  const slot = clients.find(id);
+  if (slot < 0) return "anonymous";
+  exchange.clientId = id;
+  exchange.slot = slot;
+  return "client";
+}
+
+function locate(exchange: Exchange, trusted: CidrSet): void {
+  const peer = exchange.peer ?? "";
+  const forwarded = exchange.trusted ? exchange.request.headers.get("x-forwarded-for") : null;
+  exchange.address = forwarded === null ? peer : walk(forwarded, peer, trusted);
+}
+
+/** Scratch: only whether the text is an address matters. */
+const key: AddressKey = { hi: 0, lo: 0 };
+
+/**
+ * Right to left over X-Forwarded-For: each entry was written by the hop to its right, so the first
+ * one that is no trusted proxy is the client. A malformed entry ends the walk at the hop before it,
+ * because nothing left of it can be believed.
+ */
+function walk(forwarded: string, peer: string, trusted: CidrSet): string {
+  let address = peer;
+  let end = forwarded.length;
+  while (end >= 0) {
+    const comma = end === 0 ? -1 : forwarded.lastIndexOf(",", end - 1);
+    const hop = normalizeAddress(forwarded.slice(comma + 1, end));
+    if (!addressKey(hop, key)) return address;
+    address = hop;
+    if (!trusted.has(hop)) return address;
+    end = comma;
+  }
+  return address;
+}

@@ -1,0 +1,96 @@
+// Counts what happened and writes it down: each request is begun once, decided once and ended once,
+// with the end of its answer's body. Writes this worker's rows of the tables and hands records to
+// the access log.
+
+import type { Clock } from "../../shared/clock.ts";
+import { counter, type MetricsTable } from "../../shared/metrics-table.ts";
+import type { AccessLog } from "./access-log.ts";
+import type { Decision, Exchange } from "./exchange.ts";
+import type { Failure } from "./forward.ts";
+
+const DECIDED: Readonly<Record<Decision, number>> = {
+  admitted: counter("requests_admitted"),
+  limited: counter("requests_limited"),
+  rejected: counter("requests_rejected"),
+  bad: counter("requests_bad"),
+};
+const CONNECT_FAILED = counter("upstream_connect_failed");
+const RESET = counter("upstream_reset");
+const TIMEOUT = counter("upstream_timeout");
+const NONE_HEALTHY = counter("upstream_none_healthy");
+const RETRIES = counter("upstream_retries");
+const CLIENT_ABORTS = counter("client_aborts");
+
+const FAILED: Readonly<Record<Failure, number | null>> = {
+  unconnected: CONNECT_FAILED,
+  reset: RESET,
+  malformed: RESET,
+  timeout: TIMEOUT,
+  client: null,
+  too_large: null,
+};
+
+const SECOND = 1e9;
+
+export interface ObserverOptions {
+  readonly metrics: MetricsTable;
+  readonly clock: Clock;
+  readonly accessLog: AccessLog | null;
+}
+
+export class Observer {
+  readonly #metrics: MetricsTable;
+  readonly #clock: Clock;
+  readonly #accessLog: AccessLog | null;
+
+  constructor({ metrics, clock, accessLog }: ObserverOptions) {
+    this.#metrics = metrics;
+    this.#clock = clock;
+    this.#accessLog = accessLog;
+  }
+
+  began(): void {
+    this.#metrics.began();
+  }
+
+  decided(exchange: Exchange): void {
+    this.#metrics.add(DECIDED[exchange.decision]);
+  }
+
+  failed(failure: Failure): void {
+    const column = FAILED[failure];
+    if (column !== null) this.#metrics.add(column);
+  }
+
+  retried(): void {
+    this.#metrics.add(RETRIES);
+  }
+
+  noneHealthy(): void {
+    this.#metrics.add(NONE_HEALTHY);
+  }
+
+  /** A backend's headers are there. `sentAt`: ns, when this try began. */
+  answered(exchange: Exchange, status: number, sentAt: number): void {
+    exchange.status = status;
+    this.#metrics.response("backend", status);
+    this.#metrics.observe("upstream", (this.#clock() - sentAt) / SECOND);
+  }
+
+  /** The gateway answers by itself. */
+  answeredOurselves(exchange: Exchange, status: number): void {
+    exchange.status = status;
+    exchange.bytes = null;
+    this.#metrics.response("gateway", status);
+  }
+
+  /** The answer is over. Called once for each exchange. */
+  ended(exchange: Exchange): void {
+    exchange.ended = true;
+    const elapsed = this.#clock() - exchange.startedAt;
+    this.#metrics.ended();
+    this.#metrics.observe("request", elapsed / SECOND);
+    if (exchange.brokenBy === "client") this.#metrics.add(CLIENT_ABORTS);
+    this.#accessLog?.record(exchange, elapsed);
+  }
+}
