@@ -1,7 +1,9 @@
 // The configuration: a YAML file and the environment (which wins) become one frozen, typed value.
-// Every default and its unit stands in this file and nowhere else. The value is plain data, so it
-// can be posted to the workers as it is.
+// The settings with their defaults and units stand in `config/settings.ts` and nowhere else. The
+// value is plain data, so it can be posted to the workers as it is.
 
+import { loadValues, type Settled, type Sources } from "./config/load.ts";
+import type { Values } from "./config/settings.ts";
 import type { LogLevel } from "./shared/log.ts";
 
 export interface BackendConfig {
@@ -61,4 +63,79 @@ export interface Config {
     readonly format: "json" | "text";
     readonly access: boolean;
   };
+}
+
+export type ConfigResult =
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** Every setting with its origin, secrets masked. */
+      readonly settled: readonly Settled[];
+      /** Accepted, yet probably not meant. One line each. */
+      readonly warnings: readonly string[];
+    }
+  /** One line each: the place, the name, the value (secrets masked) and what is accepted. */
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads the file and the environment. Never throws; everything wrong is in `problems`. */
+export function loadConfig(sources: Sources): ConfigResult {
+  const loaded = loadValues(sources);
+  if (!loaded.ok) return loaded;
+  const config = deepFreeze(assemble(loaded.values));
+  return { ok: true, config, settled: loaded.settled, warnings: warningsOf(config) };
+}
+
+function assemble(values: Values): Config {
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    backends: values.BACKENDS,
+    balancer: values.BALANCER,
+    database: values.DATABASE_URL,
+    workers: values.WORKERS,
+    admin: { token: values.ADMIN_TOKEN, allow: values.ADMIN_ALLOW },
+    health: {
+      path: values.HEALTH_PATH,
+      intervalMs: values.HEALTH_INTERVAL,
+      timeoutMs: values.HEALTH_TIMEOUT,
+      rise: values.HEALTH_RISE,
+      fall: values.HEALTH_FALL,
+    },
+    anonymous: {
+      capacity: values.ANONYMOUS_CAPACITY,
+      ratePerSec: values.ANONYMOUS_RATE_PER_SEC,
+    },
+    unknownClients: values.UNKNOWN_CLIENTS,
+    trustedProxies: values.TRUSTED_PROXIES,
+    flushIntervalMs: values.FLUSH_INTERVAL,
+    timeouts: {
+      requestMs: values.REQUEST_TIMEOUT,
+      connectMs: values.CONNECT_TIMEOUT,
+      idleMs: values.IDLE_TIMEOUT,
+      drainMs: values.DRAIN_TIMEOUT,
+    },
+    maxBody: values.MAX_BODY,
+    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT, access: values.ACCESS_LOG },
+  };
+}
+
+/** Shorter tokens can be guessed by trying. */
+const SHORT_TOKEN = 16;
+
+function warningsOf(config: Config): string[] {
+  const warnings: string[] = [];
+  if (config.backends.length === 0) {
+    warnings.push("no BACKENDS are set: every forwarded request is answered with 503");
+  }
+  if (config.admin.token !== null && config.admin.token.length < SHORT_TOKEN) {
+    warnings.push(`ADMIN_TOKEN is shorter than ${SHORT_TOKEN} characters and can be guessed`);
+  }
+  return warnings;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) {
+    if (typeof member === "object" && member !== null) deepFreeze(member);
+  }
+  return Object.freeze(value);
 }

@@ -1,0 +1,31 @@
+// Reads DATABASE_URL. The password it may hold is never shown: `maskUrl` is for every place that
+// prints a URL a person typed.
+
+import type { DatabaseConfig } from "../config.ts";
+import type { Kind, Parsed } from "./kinds.ts";
+
+export const database: Kind<DatabaseConfig> = {
+  accepts: "sqlite://PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+  parse(text): Parsed<DatabaseConfig> {
+    const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(text)?.[1];
+    if (path !== undefined) {
+      return /[?#\0]/.test(path)
+        ? { ok: false, why: "a path takes no ? or # options" }
+        : { ok: true, value: { kind: "sqlite", path } };
+    }
+    if (!/^postgres(ql)?:\/\//i.test(text)) return { ok: false };
+    return URL.canParse(text)
+      ? { ok: true, value: { kind: "postgres", url: text } }
+      : { ok: false, why: "special characters in the password must be percent-encoded" };
+  },
+};
+
+/**
+ * The URL with its password (in the authority, or in the query) as `***`. It cuts generously: for
+ * text that is no proper URL it would rather hide the host than show half a password.
+ */
+export function maskUrl(text: string): string {
+  return text
+    .replace(/(:\/\/[^:/?#@,]*):.*@/g, "$1:***@")
+    .replace(/([?&](?:password|sslpassword|sslkey)=)[^&#]*/gi, "$1***");
+}

@@ -1,0 +1,131 @@
+// Reads the YAML file: top-level keys only, each the lower-case name of a setting. Answers with the
+// text and the line of every known key, and a problem for everything else. It decides nothing about
+// values: they are text for `load.ts`, exactly as the environment's are.
+
+import { readFileSync } from "node:fs";
+import { closest } from "./closest.ts";
+import { keyOf, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
+
+export interface FileEntry {
+  readonly text: string;
+  /** `gateway.yaml:12`, or the file alone where the line is not known. */
+  readonly place: string;
+}
+
+export interface FileContents {
+  readonly entries: ReadonlyMap<SettingName, FileEntry>;
+  /** One line each, with its place. */
+  readonly problems: readonly string[];
+}
+
+export function readConfigFile(path: string): FileContents {
+  let source: string;
+  try {
+    source = readFileSync(path, "utf8");
+  } catch (error) {
+    return failed(`${path}: cannot be read: ${reasonOf(error)}`);
+  }
+  return parseConfigFile(source, path);
+}
+
+export function parseConfigFile(source: string, path: string): FileContents {
+  let document: unknown;
+  try {
+    document = Bun.YAML.parse(source);
+  } catch {
+    return failed(`${path}:${brokenLine(source)}: not valid YAML`);
+  }
+  if (document === null || document === undefined) return { entries: new Map(), problems: [] };
+  if (typeof document !== "object" || Array.isArray(document)) {
+    return failed(`${path}: must hold keys and values, such as port: 3030`);
+  }
+  const lines = topLevelLines(source);
+  const entries = new Map<SettingName, FileEntry>();
+  const problems: string[] = [];
+  for (const [key, value] of Object.entries(document)) {
+    const [line, again] = lines.get(key) ?? [];
+    const place = line === undefined ? path : `${path}:${line}`;
+    const name = SETTING_NAMES.find((candidate) => keyOf(candidate) === key);
+    if (again !== undefined) problems.push(`${path}:${again}: ${key}: already set on line ${line}`);
+    if (name === undefined)
+      problems.push(`${place}: ${JSON.stringify(key)}: unknown key${hint(key)}`);
+    // An empty value means what an empty variable means: not set.
+    if (name === undefined || value === null) continue;
+    const text = textOf(name, value);
+    if (text !== null) entries.set(name, { text, place });
+    else problems.push(`${place}: ${key}: ${shapeProblem(name)}`);
+  }
+  return { entries, problems };
+}
+
+function failed(problem: string): FileContents {
+  return { entries: new Map(), problems: [problem] };
+}
+
+function textOf(name: SettingName, value: unknown): string | null {
+  const { kind, secret } = SETTINGS[name];
+  if (typeof value === "string") return value;
+  // YAML would turn a token such as 0123 or 1e5 into another one.
+  if (typeof value === "number" || typeof value === "boolean") return secret ? null : String(value);
+  if (!kind.list || !Array.isArray(value)) return null;
+  const items = value.map(itemText);
+  if (items.length === 0) return "none";
+  return items.every((item) => item !== null && !item.includes(",")) ? items.join(",") : null;
+}
+
+/** A text, or for backends `{ url, weight }` as well. */
+function itemText(item: unknown): string | null {
+  if (typeof item === "string") return item;
+  if (typeof item !== "object" || item === null || Array.isArray(item)) return null;
+  const { url, weight, ...rest } = item as Record<string, unknown>;
+  if (typeof url !== "string" || Object.keys(rest).length > 0) return null;
+  if (weight === undefined) return url;
+  return typeof weight === "number" || typeof weight === "string"
+    ? `${url};weight=${weight}`
+    : null;
+}
+
+function shapeProblem(name: SettingName): string {
+  const { kind, secret } = SETTINGS[name];
+  if (secret) return "must be a text in quotes";
+  if (name === "BACKENDS") return "must be a list of URLs, or of url: and weight: pairs";
+  return `must be a ${kind.list ? "list of texts" : "single value"}; accepted: ${kind.accepts}`;
+}
+
+/** Line numbers of every key that starts a line, so that a key given twice has two. */
+function topLevelLines(source: string): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  for (const [index, line] of source.split("\n").entries()) {
+    const match = /^(?:"([^"]*)"|'([^']*)'|([^\s#"'{[-][^:]*?))\s*:(?=\s|$)/.exec(line);
+    const key = match?.[1] ?? match?.[2] ?? match?.[3];
+    if (key !== undefined) found.set(key, [...(found.get(key) ?? []), index + 1]);
+  }
+  return found;
+}
+
+/** Bun's YAML errors carry no line: it is the one after the longest readable beginning. */
+function brokenLine(source: string): number {
+  const lines = source.split("\n");
+  for (let count = lines.length - 1; count > 0; count--) {
+    try {
+      Bun.YAML.parse(lines.slice(0, count).join("\n"));
+      return count + 1;
+    } catch {
+      // Still broken: look further up.
+    }
+  }
+  return 1;
+}
+
+function hint(key: string): string {
+  const close = closest(key.toLowerCase().replaceAll("-", "_"), SETTING_NAMES.map(keyOf));
+  return close.length > 0 ? `; did you mean ${close.join(", ")}?` : "";
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as { code?: string }).code;
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EISDIR") return "it is a directory";
+  if (code === "EACCES") return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}
