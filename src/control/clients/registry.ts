@@ -1,0 +1,135 @@
+// The writer of the client table: brings rows of the database into it. It remembers the version of
+// every slot, so applying a row twice, or an older row after a newer one, changes nothing. Only the
+// main thread has one.
+
+import type { ClientTable, ClientTableMemory } from "../../shared/client-table.ts";
+import type { Client } from "../../shared/clients.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { newTake, type Take } from "../../shared/gcra.ts";
+import { tokensNow, type ClientRow } from "./repository.ts";
+
+/** `known`: the table holds this version or a newer one. `full`: there is no room for it. */
+export type Applied = "added" | "changed" | "known" | "full";
+
+export interface RegistryOptions {
+  readonly table: ClientTable;
+  readonly memory: ClientTableMemory;
+  /** The process-wide monotonic clock, nanoseconds. */
+  readonly clock: Clock;
+  /** Wall clock, milliseconds since 1970. */
+  readonly wallClock?: () => number;
+}
+
+export class ClientRegistry {
+  readonly #table: ClientTable;
+  readonly #maxClients: number;
+  readonly #clock: Clock;
+  readonly #wallClock: () => number;
+  /** Version of the row in each slot; stale for a slot whose client was removed. */
+  readonly #versions: Float64Array;
+  readonly #take: Take = newTake();
+  #slots = 0;
+
+  constructor({ table, memory, clock, wallClock = Date.now }: RegistryOptions) {
+    this.#table = table;
+    this.#maxClients = memory.maxClients;
+    this.#clock = clock;
+    this.#wallClock = wallClock;
+    // Address space until touched, as the table itself.
+    this.#versions = new Float64Array(memory.maxClients);
+  }
+
+  get full(): boolean {
+    return this.#table.size >= this.#maxClients;
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  get maxClients(): number {
+    return this.#maxClients;
+  }
+
+  /** Every slot in use is below this. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** Wall clock, milliseconds since 1970. */
+  wallNow(): number {
+    return this.#wallClock();
+  }
+
+  slotOf(clientId: string): number {
+    return this.#table.find(clientId);
+  }
+
+  /** The version that the table holds; 0 when it does not hold the client. */
+  versionOf(clientId: string): number {
+    const slot = this.#table.find(clientId);
+    return slot < 0 ? 0 : this.#versions[slot]!;
+  }
+
+  /** Last version wins. Tokens set by hand are taken over, else the fraction that is left stays. */
+  apply(row: ClientRow): Applied {
+    const { clientId, version } = row;
+    const slot = this.#table.find(clientId);
+    const now = this.#clock();
+    if (slot < 0) {
+      const added = this.#table.add(clientId, row, tokensNow(row, this.#wallClock()), now);
+      if (added < 0) return "full";
+      this.#versions[added] = version;
+      this.#slots = Math.max(this.#slots, added + 1);
+      return "added";
+    }
+    const known = this.#versions[slot]!;
+    if (version <= known) return "known";
+    const tokens = row.tokensVersion > known ? tokensNow(row, this.#wallClock()) : null;
+    this.#table.change(slot, row, tokens, now);
+    this.#versions[slot] = version;
+    return "changed";
+  }
+
+  /** The row is gone. False when the table did not hold it. */
+  drop(clientId: string): boolean {
+    const slot = this.#table.find(clientId);
+    return slot >= 0 && this.#table.remove(slot, this.#clock());
+  }
+
+  /** The client with its live tokens, or null. */
+  client(clientId: string): Client | null {
+    const slot = this.#table.find(clientId);
+    const take = this.#take;
+    if (slot < 0 || !this.#table.peek(slot, this.#clock(), take)) return null;
+    return {
+      client_id: clientId,
+      capacity: take.limit,
+      rate_per_sec: this.#table.ratePerSec(slot),
+      current_tokens: take.remaining,
+    };
+  }
+
+  /** What a flush writes of a slot: tokens now. False when the client is gone. */
+  read(slot: number, out: { clientId: string; version: number; tokens: number }): boolean {
+    if (!this.#table.peek(slot, this.#clock(), this.#take)) return false;
+    out.clientId = this.#table.idOf(slot);
+    out.version = this.#versions[slot]!;
+    out.tokens = this.#take.remaining;
+    return true;
+  }
+
+  drainDirty(visit: (slot: number) => void): void {
+    this.#table.drainDirty(visit);
+  }
+
+  /** The clients in the slots below `seen.length` whose entry in it is 0. */
+  idsOfUnseen(seen: Uint8Array): string[] {
+    const ids: string[] = [];
+    for (let slot = 0; slot < seen.length; slot++) {
+      if (seen[slot] !== 0) continue;
+      if (this.#table.peek(slot, this.#clock(), this.#take)) ids.push(this.#table.idOf(slot));
+    }
+    return ids;
+  }
+}

@@ -1,0 +1,120 @@
+// Clients in PostgreSQL. Each change of a definition is one statement that also notifies the other
+// gateways on the same database, so both happen or neither, in one round trip. The notification
+// names the id and its version only; who hears it reads the row (see `follower.ts`).
+
+import { and, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
+import { CHANGES } from "../db/change-feed.ts";
+import type { PostgresPool } from "../db/postgres.ts";
+import { clients } from "../db/schema-postgres.ts";
+import type { BucketBatch, ClientDefinition, ClientRow, ClientsRepository } from "./repository.ts";
+
+const row = {
+  clientId: clients.clientId,
+  capacity: clients.capacity,
+  ratePerSec: clients.ratePerSec,
+  tokens: clients.tokens,
+  tokensAt: clients.tokensAt,
+  version: clients.version,
+  tokensVersion: clients.tokensVersion,
+};
+
+const nextVersion = sql<number>`nextval('clients_version')`;
+// The value that nextval gave last in this session, that is in this statement.
+const thisVersion = sql<number>`currval('clients_version')`;
+
+export class PostgresClients implements ClientsRepository {
+  // 20,000 rows in one statement take some 200 ms, all of it in the database.
+  readonly batchSize = 10_000;
+  readonly #pool: PostgresPool;
+
+  constructor(pool: PostgresPool) {
+    this.#pool = pool;
+  }
+
+  async insert(clientId: string, definition: ClientDefinition): Promise<ClientRow | null> {
+    const rows = await this.#pool.run((db) =>
+      db
+        .insert(clients)
+        .values({
+          clientId,
+          ...columns(definition),
+          version: nextVersion,
+          tokensVersion: thisVersion,
+          createdAt: definition.at,
+        })
+        .onConflictDoNothing()
+        .returning({ ...row, notified: notify(sql`${clients.version}`) }),
+    );
+    return rows[0] ?? null;
+  }
+
+  async update(
+    clientId: string,
+    version: number,
+    definition: ClientDefinition,
+  ): Promise<ClientRow | null> {
+    const rows = await this.#pool.run((db) =>
+      db
+        .update(clients)
+        .set({
+          ...columns(definition),
+          version: nextVersion,
+          tokensVersion: definition.tokensSet ? thisVersion : sql`${clients.tokensVersion}`,
+        })
+        .where(and(eq(clients.clientId, clientId), eq(clients.version, version)))
+        .returning({ ...row, notified: notify(sql`${clients.version}`) }),
+    );
+    return rows[0] ?? null;
+  }
+
+  async remove(clientId: string): Promise<boolean> {
+    const rows = await this.#pool.run((db) =>
+      db
+        .delete(clients)
+        .where(eq(clients.clientId, clientId))
+        .returning({ notified: notify(sql`null`) }),
+    );
+    return rows.length > 0;
+  }
+
+  find(clientIds: readonly string[]): Promise<ClientRow[]> {
+    return this.#pool.run((db) =>
+      db
+        .select(row)
+        .from(clients)
+        .where(inArray(clients.clientId, [...clientIds])),
+    );
+  }
+
+  page(after: string | null, limit: number): Promise<ClientRow[]> {
+    return this.#pool.run((db) =>
+      db
+        .select(row)
+        .from(clients)
+        .where(after === null ? undefined : gt(clients.clientId, after))
+        .orderBy(clients.clientId)
+        .limit(limit),
+    );
+  }
+
+  async saveBuckets({ clientIds, versions, tokens, at }: BucketBatch): Promise<void> {
+    await this.#pool.run((db, client) => {
+      const array = (values: readonly (string | number)[]) => sql.param(client.array([...values]));
+      return db.execute(sql`
+        UPDATE ${clients} SET tokens = bucket.tokens, tokens_at = ${at}
+        FROM unnest(${array(clientIds)}::text[], ${array(versions)}::bigint[],
+          ${array(tokens)}::double precision[]) AS bucket (client_id, version, tokens)
+        WHERE ${clients.clientId} = bucket.client_id AND ${clients.version} = bucket.version`);
+    });
+  }
+}
+
+function columns(definition: ClientDefinition) {
+  const { capacity, ratePerSec, tokens, at } = definition;
+  return { capacity, ratePerSec, tokens, tokensAt: at, updatedAt: at };
+}
+
+function notify(version: SQL) {
+  const payload = sql`json_build_object('client_id', ${clients.clientId}, 'version', ${version})`;
+  return sql<string>`pg_notify(${CHANGES}, ${payload}::text)`;
+}

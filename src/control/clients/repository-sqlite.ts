@@ -1,0 +1,141 @@
+// Clients in SQLite. Calls are synchronous underneath and answer in microseconds. One process owns
+// the file (see `sqlite-file.ts`), so versions are counted here: they start above every stored one
+// and never go back while the process lives, whatever is removed.
+
+import type { Database, Statement } from "bun:sqlite";
+import { and, eq, gt, inArray, max, sql } from "drizzle-orm";
+import { drizzle, type BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
+import { clients } from "../db/schema-sqlite.ts";
+import { asUnavailable } from "../db/unavailable.ts";
+import type { BucketBatch, ClientDefinition, ClientRow, ClientsRepository } from "./repository.ts";
+
+const row = {
+  clientId: clients.clientId,
+  capacity: clients.capacity,
+  ratePerSec: clients.ratePerSec,
+  tokens: clients.tokens,
+  tokensAt: clients.tokensAt,
+  version: clients.version,
+  tokensVersion: clients.tokensVersion,
+};
+
+export class SqliteClients implements ClientsRepository {
+  // 2,000 updates in one transaction were measured at 5 ms.
+  readonly batchSize = 2_000;
+  readonly #client: Database;
+  readonly #db: BunSQLiteDatabase;
+  readonly #saveBucket: Statement;
+  #lastVersion: number;
+
+  constructor(client: Database) {
+    this.#client = client;
+    this.#db = drizzle({ client });
+    const newest = this.#db.select({ version: max(clients.version) }).from(clients);
+    this.#lastVersion = newest.get()?.version ?? 0;
+    this.#saveBucket = client.prepare(
+      "UPDATE clients SET tokens = ?, tokens_at = ? WHERE client_id = ? AND version = ?",
+    );
+  }
+
+  insert(clientId: string, definition: ClientDefinition): Promise<ClientRow | null> {
+    return attempt(() => {
+      const version = ++this.#lastVersion;
+      const inserted = this.#db
+        .insert(clients)
+        .values({
+          clientId,
+          ...columns(definition),
+          version,
+          tokensVersion: version,
+          createdAt: definition.at,
+        })
+        .onConflictDoNothing()
+        .returning(row);
+      return inserted.get() ?? null;
+    });
+  }
+
+  update(
+    clientId: string,
+    version: number,
+    definition: ClientDefinition,
+  ): Promise<ClientRow | null> {
+    return attempt(() => {
+      const next = ++this.#lastVersion;
+      const updated = this.#db
+        .update(clients)
+        .set({
+          ...columns(definition),
+          version: next,
+          tokensVersion: definition.tokensSet ? next : sql`${clients.tokensVersion}`,
+        })
+        .where(and(eq(clients.clientId, clientId), eq(clients.version, version)))
+        .returning(row);
+      return updated.get() ?? null;
+    });
+  }
+
+  remove(clientId: string): Promise<boolean> {
+    return attempt(() => {
+      const removed = this.#db
+        .delete(clients)
+        .where(eq(clients.clientId, clientId))
+        .returning({ clientId: clients.clientId });
+      return removed.get() !== undefined;
+    });
+  }
+
+  find(clientIds: readonly string[]): Promise<ClientRow[]> {
+    return attempt(() =>
+      this.#db
+        .select(row)
+        .from(clients)
+        .where(inArray(clients.clientId, [...clientIds]))
+        .all(),
+    );
+  }
+
+  page(after: string | null, limit: number): Promise<ClientRow[]> {
+    return attempt(() =>
+      this.#db
+        .select(row)
+        .from(clients)
+        .where(after === null ? undefined : gt(clients.clientId, after))
+        .orderBy(clients.clientId)
+        .limit(limit)
+        .all(),
+    );
+  }
+
+  saveBuckets(batch: BucketBatch): Promise<void> {
+    return attempt(() => {
+      // A definition is synced to disk before its answer; consumption need not be, and without the
+      // sync a flush does not hold the thread for the disk.
+      this.#client.run("PRAGMA synchronous = NORMAL");
+      try {
+        this.#client.transaction(() => this.#saveEach(batch)).immediate();
+      } finally {
+        this.#client.run("PRAGMA synchronous = FULL");
+      }
+    });
+  }
+
+  #saveEach({ clientIds, versions, tokens, at }: BucketBatch): void {
+    for (let i = 0; i < clientIds.length; i++) {
+      this.#saveBucket.run(tokens[i]!, at, clientIds[i]!, versions[i]!);
+    }
+  }
+}
+
+function columns(definition: ClientDefinition) {
+  const { capacity, ratePerSec, tokens, at } = definition;
+  return { capacity, ratePerSec, tokens, tokensAt: at, updatedAt: at };
+}
+
+async function attempt<T>(query: () => T): Promise<T> {
+  try {
+    return query();
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}

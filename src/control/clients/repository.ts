@@ -1,0 +1,64 @@
+// What the clients service and the persistence ask of a database, whichever it is. Two
+// implementations, tested by one suite. Every method rejects with `StoreUnavailable` when the
+// database does not answer; after a write that rejected, the outcome is unknown.
+
+/** A client as stored. */
+export interface ClientRow {
+  readonly clientId: string;
+  readonly capacity: number;
+  readonly ratePerSec: number;
+  /** Tokens in the bucket at `tokensAt` (wall clock, milliseconds since 1970). */
+  readonly tokens: number;
+  readonly tokensAt: number;
+  /** Grows with every change of the definition; an id removed and created again is newer still. */
+  readonly version: number;
+  /** The version at which `tokens` was last set by hand. */
+  readonly tokensVersion: number;
+}
+
+/** What a creation or a change sets. */
+export interface ClientDefinition {
+  readonly capacity: number;
+  readonly ratePerSec: number;
+  readonly tokens: number;
+  /** True when the caller asked for these `tokens`; others then take them over. */
+  readonly tokensSet: boolean;
+  /** Wall clock of the change, milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Bucket states to write, a column each; entry i of all three belongs to one client. */
+export interface BucketBatch {
+  readonly clientIds: readonly string[];
+  readonly versions: readonly number[];
+  readonly tokens: readonly number[];
+  /** Wall clock at which all of them were read, milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface ClientsRepository {
+  /** Null when the id exists already. */
+  insert(clientId: string, definition: ClientDefinition): Promise<ClientRow | null>;
+  /** Null when the row is gone or no longer at `version`: read it again and decide anew. */
+  update(
+    clientId: string,
+    version: number,
+    definition: ClientDefinition,
+  ): Promise<ClientRow | null>;
+  /** False when there was no such row. */
+  remove(clientId: string): Promise<boolean>;
+  /** The rows that exist among these ids, in no particular order. */
+  find(clientIds: readonly string[]): Promise<ClientRow[]>;
+  /** At most `limit` rows after this id, in byte order of the ids. */
+  page(after: string | null, limit: number): Promise<ClientRow[]>;
+  /** Writes tokens where the version still is the one given; versions do not change. */
+  saveBuckets(batch: BucketBatch): Promise<void>;
+  /** Most buckets that one `saveBuckets` should carry to keep the main thread responsive. */
+  readonly batchSize: number;
+}
+
+/** Tokens of a row at a later moment. A clock that was stepped back refills nothing. */
+export function tokensNow(row: ClientRow, wallMs: number): number {
+  const seconds = Math.max(0, wallMs - row.tokensAt) / 1000;
+  return Math.max(0, Math.min(row.capacity, row.tokens + seconds * row.ratePerSec));
+}

@@ -1,0 +1,124 @@
+// The connection pool of a PostgreSQL database. It connects by itself when it can again; every query
+// is bounded in time: by the server, and by the pool when the server does not even answer. Then the
+// pool is replaced as a whole, because its connections lead nowhere. The password of the URL
+// appears in no message.
+
+import { SQL } from "bun";
+import { drizzle, type BunSQLDatabase } from "drizzle-orm/bun-sql";
+import { EXIT, StartError } from "../../shared/start-error.ts";
+import type { Logger } from "../../shared/log.ts";
+import { asUnavailable, StoreUnavailable } from "./unavailable.ts";
+
+/** Connections of the pool. Control calls and flushes only: proxied requests need none. */
+const CONNECTIONS = 3;
+const CONNECT_TIMEOUT_S = 2;
+/** The server gives a statement up after this. */
+const STATEMENT_TIMEOUT_MS = 2_500;
+/** The pool gives a query up after this: no answer came, not even the server's timeout. */
+const ANSWER_TIMEOUT_MS = 4_000;
+const RETRY_AFTER_MS = 500;
+
+export type Query<T> = (db: BunSQLDatabase, client: SQL) => PromiseLike<T>;
+
+export class PostgresPool {
+  readonly #url: string;
+  #client: SQL;
+  #db: BunSQLDatabase;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.#client = connect(url, CONNECTIONS);
+    this.#db = drizzle({ client: this.#client });
+  }
+
+  /** Rejects with `StoreUnavailable` when the database fails or gives no answer in `timeoutMs`. */
+  async run<T>(query: Query<T>, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
+    const client = this.#client;
+    const answer = Promise.withResolvers<T>();
+    const timer = setTimeout(() => {
+      answer.reject(new StoreUnavailable(`no answer in ${timeoutMs} ms`));
+      this.#replace(client);
+    }, timeoutMs);
+    query(this.#db, client).then(answer.resolve, answer.reject);
+    try {
+      return await answer.promise;
+    } catch (error) {
+      throw asUnavailable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.run((db) => db.execute("SELECT 1"));
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close({ timeout: 1 });
+  }
+
+  /** Several queries may time out on one pool: only the first replaces it. */
+  #replace(client: SQL): void {
+    if (client !== this.#client) return;
+    this.#client = connect(this.#url, CONNECTIONS);
+    this.#db = drizzle({ client: this.#client });
+    void client.close({ timeout: 0 });
+  }
+}
+
+/** Opens no connection yet. `onclose` runs for every connection that closes. */
+export function connect(url: string, max: number, onclose?: () => void): SQL {
+  return new SQL({
+    url,
+    // Bun prefers PGDATABASE to the database in a URL; our configuration is the URL.
+    database: databaseName(url),
+    max,
+    connectionTimeout: CONNECT_TIMEOUT_S,
+    connection: { application_name: "gateway", statement_timeout: STATEMENT_TIMEOUT_MS },
+    ...(onclose ? { onclose } : {}),
+  });
+}
+
+/**
+ * Resolves when the database answers. Retries for `forMs`, for in a composed deployment the
+ * database starts at the same time. Rejects with a `StartError` when it does not answer until
+ * then, or at once when it refuses in a way that waiting does not change.
+ */
+export async function reach(
+  pool: PostgresPool,
+  url: string,
+  options: { forMs: number; log: Logger },
+): Promise<void> {
+  const deadline = performance.now() + options.forMs;
+  for (let attempt = 1; ; attempt++) {
+    const failure = await pool.ping().then(() => null, onlyUnavailable);
+    if (failure === null) return;
+    // 28: who we are is refused; 3D: there is no such database; 42: we may not do what we need.
+    const final = /^(28|3D|42)/.test(failure.sqlState ?? "");
+    if (final || performance.now() + RETRY_AFTER_MS > deadline) {
+      const message = `Database ${display(url)} cannot be used: ${failure.message}.`;
+      throw new StartError(EXIT.unavailable, message);
+    }
+    if (attempt === 1) {
+      const fields = { database: display(url), for_ms: options.forMs, reason: failure.message };
+      options.log.warn("waiting for the database", fields);
+    }
+    await Bun.sleep(RETRY_AFTER_MS);
+  }
+}
+
+/** `host:port/database`, without credentials. */
+export function display(url: string): string {
+  const { host } = new URL(url);
+  return `${host}/${databaseName(url)}`;
+}
+
+function databaseName(url: string): string {
+  const { pathname, username } = new URL(url);
+  return decodeURIComponent(pathname.slice(1) || username || "postgres");
+}
+
+function onlyUnavailable(error: unknown): StoreUnavailable {
+  if (error instanceof StoreUnavailable) return error;
+  throw error;
+}

@@ -1,0 +1,24 @@
+// The SQLite schema. `drizzle-kit` derives the migrations below `drizzle/sqlite` from this file;
+// `schema-postgres.ts` is its twin, and both dialects answer the same repository interface.
+
+import { integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/** One row a registered client: its limit, and its bucket as last written. */
+export const clients = sqliteTable("clients", {
+  clientId: text("client_id").primaryKey(),
+  /** Most tokens the bucket holds. */
+  capacity: real("capacity").notNull(),
+  /** Tokens added per second. */
+  ratePerSec: real("rate_per_sec").notNull(),
+  /** Tokens in the bucket at `tokens_at`, fractional. */
+  tokens: real("tokens").notNull(),
+  /** Wall clock, milliseconds since 1970. */
+  tokensAt: integer("tokens_at").notNull(),
+  /** Grows with every change of the definition, also across removal and creation of an id. */
+  version: integer("version").notNull(),
+  /** The version at which `tokens` was last set by hand; what reads the row then takes them. */
+  tokensVersion: integer("tokens_version").notNull(),
+  /** Wall clock, milliseconds since 1970. */
+  createdAt: integer("created_at").notNull(),
+  updatedAt: integer("updated_at").notNull(),
+});

@@ -1,0 +1,66 @@
+// Opens the embedded database: file, process lock, settings. Write-ahead log, so that reading tools
+// do not disturb; every commit of a definition is synced to disk before its answer.
+
+import { Database, SQLiteError } from "bun:sqlite";
+import { EXIT, StartError } from "../../shared/start-error.ts";
+import type { Logger } from "../../shared/log.ts";
+import { lockFile, prepareFile } from "./sqlite-file.ts";
+
+/** A query waits this long for another program's lock. It holds the main thread meanwhile. */
+const BUSY_TIMEOUT_MS = 250;
+/** The write-ahead log is cut down to this after a checkpoint, bytes. */
+const JOURNAL_LIMIT = 16 * 1024 * 1024;
+
+export interface SqliteFile {
+  readonly client: Database;
+  close(): void;
+}
+
+/** `:memory:` is accepted and forgets everything. Throws `StartError`. */
+export function openSqlite(path: string, log: Logger): SqliteFile {
+  if (path === ":memory:") {
+    const client = configured(path);
+    return { client, close: () => client.close() };
+  }
+  prepareFile(path, log);
+  const lock = lockFile(path);
+  try {
+    const client = configured(path);
+    return {
+      client,
+      close() {
+        client.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function configured(path: string): Database {
+  return refusing(path, () => {
+    const client = new Database(path);
+    client.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    client.run("PRAGMA journal_mode = WAL");
+    client.run("PRAGMA synchronous = FULL");
+    client.run(`PRAGMA journal_size_limit = ${JOURNAL_LIMIT}`);
+    return client;
+  });
+}
+
+/** Runs a step of the start; SQLite's errors become a `StartError` that names the file. */
+export function refusing<T>(path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_"))) {
+      throw error;
+    }
+    const damaged = /^SQLITE_(NOTADB|CORRUPT)/.test(String(error.code));
+    const reason = damaged ? "it is not an intact SQLite database" : error.message;
+    const exit = error instanceof SQLiteError && !damaged ? EXIT.unavailable : EXIT.cannotCreate;
+    throw new StartError(exit, `Database ${path} cannot be used: ${reason} (${error.code}).`);
+  }
+}

@@ -1,0 +1,176 @@
+// Writes the buckets that changed to the database, every interval and at the end. What could not be
+// written stays pending and is written later with the tokens it has then, so nothing piles up while
+// the database is down. It takes no part in any request.
+
+import type { Logger } from "../shared/log.ts";
+import type { ClientRegistry } from "./clients/registry.ts";
+import type { BucketBatch } from "./clients/repository.ts";
+import type { Store } from "./db/store.ts";
+import { StoreUnavailable } from "./db/unavailable.ts";
+
+/** A flush finds out whether the database is there at least this often, even with nothing to write. */
+const PING_EVERY_MS = 5_000;
+
+/** Told after every flush that did something. */
+export interface FlushReport {
+  readonly up: boolean;
+  /** Changed clients that are not in the database yet. */
+  readonly pending: number;
+  /** Clients written by this flush. */
+  readonly written: number;
+  readonly durationMs: number;
+  /** Flushes that failed since the start. */
+  readonly failures: number;
+  /** Wall clock of the last success, milliseconds since 1970; null before the first one. */
+  readonly lastSuccessAt: number | null;
+}
+
+export interface PersistenceOptions {
+  readonly store: Store;
+  readonly registry: ClientRegistry;
+  /** Milliseconds from the end of one flush to the start of the next. */
+  readonly intervalMs: number;
+  readonly log: Logger;
+  readonly onFlush?: (report: FlushReport) => void;
+}
+
+export class Persistence {
+  readonly #store: Store;
+  readonly #registry: ClientRegistry;
+  readonly #intervalMs: number;
+  readonly #log: Logger;
+  readonly #onFlush: (report: FlushReport) => void;
+  /** Slots whose tokens changed since they were last written. */
+  readonly #pending = new Set<number>();
+  #flushing: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #stopped = false;
+  #up = true;
+  #downSince = 0;
+  #failures = 0;
+  #lastContact = performance.now();
+  #lastSuccessAt: number | null = null;
+
+  constructor(options: PersistenceOptions) {
+    this.#store = options.store;
+    this.#registry = options.registry;
+    this.#intervalMs = options.intervalMs;
+    this.#log = options.log.child("persistence");
+    this.#onFlush = options.onFlush ?? (() => undefined);
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => {
+      void this.flush().finally(() => {
+        if (!this.#stopped) this.start();
+      });
+    }, this.#intervalMs);
+  }
+
+  /** Writes everything that changed until now. Never rejects; a flush that runs is joined. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#run().finally(() => (this.#flushing = null));
+    return this.#flushing;
+  }
+
+  /**
+   * Writes what changed for the last time. True when all of it is in the database, false when that
+   * failed or `timeoutMs` passed. Call it when no more tokens are taken.
+   */
+  async stop(timeoutMs: number): Promise<boolean> {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    const last = (async () => {
+      // The flush that may be running has not seen the latest takes.
+      await this.#flushing;
+      await this.flush();
+      return this.#pending.size === 0;
+    })();
+    const { promise: timeout, resolve } = Promise.withResolvers<false>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const saved = await Promise.race([last, timeout]);
+    clearTimeout(timer);
+    if (!saved) this.#log.error("not all buckets were saved", { pending: this.#pending.size });
+    return saved;
+  }
+
+  async #run(): Promise<void> {
+    this.#registry.drainDirty((slot) => this.#pending.add(slot));
+    const idle = this.#up && performance.now() - this.#lastContact < PING_EVERY_MS;
+    if (this.#pending.size === 0 && idle) return;
+    const started = performance.now();
+    let written = 0;
+    try {
+      if (this.#pending.size === 0) await this.#store.ping();
+      else written = await this.#writeAll();
+      this.#succeeded();
+    } catch (error) {
+      this.#failed(error);
+    }
+    const durationMs = performance.now() - started;
+    this.#lastContact = performance.now();
+    this.#onFlush({
+      up: this.#up,
+      pending: this.#pending.size,
+      written,
+      durationMs,
+      failures: this.#failures,
+      lastSuccessAt: this.#lastSuccessAt,
+    });
+  }
+
+  async #writeAll(): Promise<number> {
+    const slots = [...this.#pending];
+    const size = this.#store.clients.batchSize;
+    let written = 0;
+    for (let start = 0; start < slots.length; start += size) {
+      const part = slots.slice(start, start + size);
+      const batch = this.#read(part);
+      if (batch.clientIds.length > 0) await this.#store.clients.saveBuckets(batch);
+      for (const slot of part) this.#pending.delete(slot);
+      written += batch.clientIds.length;
+      // SQLite answers without ever returning to the event loop.
+      await nextTurn();
+    }
+    return written;
+  }
+
+  #read(slots: readonly number[]): BucketBatch {
+    const bucket = { clientId: "", version: 0, tokens: 0 };
+    const clientIds: string[] = [];
+    const versions: number[] = [];
+    const tokens: number[] = [];
+    for (const slot of slots) {
+      // A client removed since the take has no row to write.
+      if (!this.#registry.read(slot, bucket)) continue;
+      clientIds.push(bucket.clientId);
+      versions.push(bucket.version);
+      tokens.push(bucket.tokens);
+    }
+    return { clientIds, versions, tokens, at: this.#registry.wallNow() };
+  }
+
+  #succeeded(): void {
+    this.#lastSuccessAt = this.#registry.wallNow();
+    if (this.#up) return;
+    this.#up = true;
+    const downMs = Math.round(performance.now() - this.#downSince);
+    this.#log.info("database is back", { down_ms: downMs });
+  }
+
+  #failed(error: unknown): void {
+    this.#failures += 1;
+    if (!this.#up) return;
+    this.#up = false;
+    this.#downSince = performance.now();
+    const reason = error instanceof StoreUnavailable ? error.message : String(error);
+    this.#log.error("database is down, deciding from memory", {
+      reason,
+      pending: this.#pending.size,
+    });
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,150 @@
+// The embedded database's file: private, used by one process, durable, and refused in one line.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openStore } from "../../../src/control/db/store.ts";
+import { EXIT, StartError } from "../../../src/shared/start-error.ts";
+import {
+  ControlPlane,
+  recordingLog,
+  removeTemporaryFolders,
+  temporaryFolder,
+} from "../../support/database.ts";
+
+afterAll(removeTemporaryFolders);
+
+const newPath = (): string => join(temporaryFolder(), "gateway.db");
+const open = (path: string, log = recordingLog().log) =>
+  openStore({ kind: "sqlite", path }, { log });
+const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+const definition = { capacity: 5, ratePerSec: 1, tokens: 5, tokensSet: true, at: 0 };
+
+async function refusal(path: string): Promise<StartError> {
+  try {
+    await (await open(path)).close();
+  } catch (error) {
+    expect(error).toBeInstanceOf(StartError);
+    expect((error as StartError).message).not.toContain("\n");
+    return error as StartError;
+  }
+  throw new Error("it was opened");
+}
+
+/** Runs a script in another process and resolves with its first line; it is killed at the end. */
+async function otherProcess(script: string, path: string) {
+  const child = Bun.spawn(
+    [process.execPath, join(import.meta.dir, "../../support", script), path],
+    {
+      stdout: "pipe",
+      stderr: "inherit",
+    },
+  );
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  return { child, said: new TextDecoder().decode(value).trim() };
+}
+
+describe("who may read the file", () => {
+  test("only its owner, whatever the umask", async () => {
+    const path = newPath();
+    const umask = process.umask(0);
+    try {
+      const store = await open(path);
+      await store.clients.insert("a", definition);
+      const files = [path, `${path}-wal`, `${path}-shm`, `${path}-lock`];
+      expect(files.map(mode)).toEqual(["600", "600", "600", "600"]);
+      await store.close();
+    } finally {
+      process.umask(umask);
+    }
+  });
+
+  test("a file that was open to others is tightened, and the log says so", async () => {
+    const path = newPath();
+    writeFileSync(path, "");
+    chmodSync(path, 0o644);
+    const { log, lines } = recordingLog();
+    await (await open(path, log)).close();
+    expect(mode(path)).toBe("600");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain("was=0644");
+  });
+});
+
+describe("one process a file", () => {
+  test("a second one is refused, and let in when the first has ended, however", async () => {
+    const path = newPath();
+    const { child } = await otherProcess("sqlite-holder.ts", path);
+    const refused = await refusal(path);
+    expect(refused.exitCode).toBe(EXIT.inUse);
+    expect(refused.message).toBe(`Database ${path} is in use by another gateway process.`);
+    child.kill("SIGKILL");
+    await child.exited;
+    await (await open(path)).close();
+  });
+
+  test("it is free again after a close", async () => {
+    const path = newPath();
+    await (await open(path)).close();
+    await (await open(path)).close();
+  });
+});
+
+test("what was acknowledged survives kill -9", async () => {
+  const path = newPath();
+  const { child, said } = await otherProcess("sqlite-holder.ts", path);
+  child.kill("SIGKILL");
+  await child.exited;
+  const store = await open(path);
+  expect(said).toBe("stored client survivor");
+  expect(await store.clients.find(["survivor"])).toMatchObject([{ capacity: 7 }]);
+  await store.close();
+});
+
+describe("a file that cannot be used is refused in one line", () => {
+  test("its folder does not exist", async () => {
+    const folder = join(temporaryFolder(), "missing");
+    const { message, exitCode } = await refusal(join(folder, "gateway.db"));
+    expect(message).toContain(`folder ${folder} does not exist`);
+    expect(exitCode).toBe(EXIT.cannotCreate);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test("it is a folder", async () => {
+    const path = newPath();
+    mkdirSync(path);
+    expect((await refusal(path)).message).toContain("it is a folder");
+  });
+
+  test("it is no database, and stays as it was", async () => {
+    const path = newPath();
+    const text = "dear diary, ".repeat(1_000);
+    writeFileSync(path, text);
+    const { message, exitCode } = await refusal(path);
+    expect(message).toContain("not an intact SQLite database");
+    expect(exitCode).toBe(EXIT.cannotCreate);
+    expect(await Bun.file(path).text()).toBe(text);
+  });
+
+  test("its pages are damaged, which reading the clients shows", async () => {
+    const config = { kind: "sqlite", path: newPath() } as const;
+    const store = await open(config.path);
+    for (let i = 0; i < 300; i++) await store.clients.insert(`client-${i}`, definition);
+    await store.close();
+    const bytes = new Uint8Array(await Bun.file(config.path).arrayBuffer());
+    bytes.fill(0x5a, 8192);
+    await Bun.write(config.path, bytes);
+    const start = ControlPlane.on(config).catch((error: unknown) => error);
+    const error = await start;
+    expect(error).toBeInstanceOf(StartError);
+    expect((error as StartError).message).toMatch(/^The clients cannot be read .* malformed .*$/);
+  });
+});
+
+test("a database in memory works and needs no file", async () => {
+  const store = await open(":memory:");
+  expect(await store.clients.insert("a", definition)).toMatchObject({ clientId: "a" });
+  await store.close();
+  expect(existsSync(":memory:")).toBe(false);
+});
