@@ -68,7 +68,7 @@ export class AnonymousTable {
 
   /** One token of the address's bucket, or of its set's shared one. `now` in ns. Never GONE. */
   take(address: AddressKey, now: number, out: Take): TakeOutcome {
-    const units = unitsOf(this.#limit, now);
+    const units = this.#units(now);
     const set = this.#locate(address);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const key = this.#find(set);
@@ -89,7 +89,7 @@ export class AnonymousTable {
 
   /** What the address's bucket holds; an address that has none counts as full. Takes nothing. */
   peek(address: AddressKey, now: number, out: Take): void {
-    const units = unitsOf(this.#limit, now);
+    const units = this.#units(now);
     const set = this.#locate(address);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const key = this.#find(set);
@@ -108,6 +108,11 @@ export class AnonymousTable {
       overflows: count(at.OVERFLOWS),
       givenUp: count(at.GIVEN_UP),
     };
+  }
+
+  /** One later than now, so that unused memory, whose TAT is 0, is always in the past. */
+  #units(now: number): number {
+    return unitsOf(this.#limit, now) + 1;
   }
 
   /** Hashes the address into `#tag`; its set. */

@@ -28,12 +28,12 @@ test("an address that all threads bring at once gets one bucket, not one for eac
   const memory = reserve();
   const crowd = neighbours(memory, 64);
   // Eight newcomers a round, into one set: all must find room, and none must find it twice.
-  const rounds = Array.from({ length: 1500 }, (_, n) => ({
+  const rounds = Array.from({ length: 6000 }, (_, n) => ({
     now: n * PAUSE,
     addresses: crowd.slice((n % 8) * 8, (n % 8) * 8 + 8),
     times: CAPACITY,
   }));
-  const admitted = await takeTogether(memory, rounds);
+  const admitted = await takeTogether(memory, rounds, 2);
   for (const round of admitted) expect(round).toEqual(round.map(() => CAPACITY));
   const { overflows, givenUp } = new AnonymousTable(memory).numbers();
   expect({ overflows, givenUp }).toEqual({ overflows: 0, givenUp: 0 });
@@ -44,12 +44,12 @@ test("a bucket whose owner comes back while it is being evicted loses no take", 
   const crowd = neighbours(memory, 18);
   // Seven of the eight ways are wanted each round, four of them by who was there in the last one:
   // newcomers evict them while their owners take.
-  const rounds = Array.from({ length: 1500 }, (_, n) => ({
+  const rounds = Array.from({ length: 6000 }, (_, n) => ({
     now: n * PAUSE,
     addresses: Array.from({ length: 7 }, (_, i) => crowd[(n * 3 + i) % crowd.length]!),
     times: CAPACITY,
   }));
-  const admitted = await takeTogether(memory, rounds);
+  const admitted = await takeTogether(memory, rounds, 2);
   for (const round of admitted) expect(round).toEqual(round.map(() => CAPACITY));
   const { overflows, givenUp } = new AnonymousTable(memory).numbers();
   expect({ overflows, givenUp }).toEqual({ overflows: 0, givenUp: 0 });

@@ -41,6 +41,8 @@ function meet(gate: Int32Array, round: number, workers: number): void {
     Atomics.store(gate, 0, round + 1);
     Atomics.notify(gate, 0);
   }
+  // Spinning first: threads that wake from a wait start some 50 µs apart and hardly ever collide.
+  for (let spin = 0; spin < 5000; spin++) if (Atomics.load(gate, 0) !== round) return;
   while (Atomics.load(gate, 0) === round) Atomics.wait(gate, 0, round);
 }
 
