@@ -1,0 +1,59 @@
+// Claims the public address before the workers bind it. They share one port through SO_REUSEPORT,
+// which would also let a second gateway of the same user slip in beside the first one and take half
+// of its connections; an exclusive bind first makes that the error it is.
+
+import { EXIT, StartError } from "../shared/start-error.ts";
+
+export interface Address {
+  readonly host: string;
+  /** The real port, also when 0 was asked for. */
+  readonly port: number;
+}
+
+/**
+ * Resolves with the address that the workers can bind. `::` falls back to `0.0.0.0` on a machine
+ * without IPv6. Throws `StartError`: address in use, not this machine's, or not permitted.
+ */
+export async function claimAddress(host: string, port: number): Promise<Address> {
+  try {
+    return await bindOnce(host, port);
+  } catch (error) {
+    if (host !== "::" || codeOf(error) === "EADDRINUSE") throw startError(error, host, port);
+  }
+  try {
+    return await bindOnce("0.0.0.0", port);
+  } catch (error) {
+    throw startError(error, "0.0.0.0", port);
+  }
+}
+
+async function bindOnce(hostname: string, port: number): Promise<Address> {
+  const server = Bun.serve({ hostname, port, fetch: () => new Response(null, { status: 503 }) });
+  const address = { host: hostname, port: server.port! };
+  await server.stop(true);
+  return address;
+}
+
+function startError(error: unknown, host: string, port: number): StartError {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return new StartError(
+        EXIT.inUse,
+        `${address} is in use by another process; stop it or choose another PORT`,
+      );
+    case "EACCES":
+      return new StartError(
+        EXIT.notPermitted,
+        `not permitted to listen on ${address}; ports below 1024 need CAP_NET_BIND_SERVICE`,
+      );
+    case "EADDRNOTAVAIL":
+      return new StartError(EXIT.config, `HOST ${host} is not an address of this machine`);
+    default:
+      return new StartError(EXIT.unavailable, `cannot listen on ${address}: ${String(error)}`);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as { code?: string }).code : undefined;
+}

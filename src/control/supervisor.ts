@@ -1,0 +1,185 @@
+// Keeps the data-plane threads alive: starts one per row, replaces one that dies, and drains all of
+// them at the end. It owns no table; what a dead worker left behind is cleaned up through
+// `onDeath` before its replacement starts, so a row is never written by two threads.
+
+import type { FromWorker, ToWorker } from "../shared/messages.ts";
+import type { Logger } from "../shared/log.ts";
+
+/** A replacement that dies young is started again after 100 ms, 200 ms, … at most 5 s. */
+const FIRST_BACKOFF_MS = 100;
+const LAST_BACKOFF_MS = 5_000;
+/** A worker that lived this long starts the backoff anew. */
+const STABLE_AFTER_MS = 10_000;
+
+export interface SupervisorOptions {
+  readonly workers: number;
+  /** Creates the thread. Must be called from the folder of the entry point (see `main.ts`). */
+  readonly spawn: () => Worker;
+  readonly startMessage: (worker: number) => ToWorker;
+  /** Messages the supervisor does not handle itself. */
+  readonly onMessage: (message: FromWorker, reply: (message: ToWorker) => void) => void;
+  /** A worker is gone: clear what it held (in-flight counts, table locks). */
+  readonly onDeath: (worker: number) => void;
+  /** Workers that listen now. */
+  readonly onListening: (count: number) => void;
+  readonly log: Logger;
+}
+
+type Phase = "starting" | "loaded" | "listening" | "drained" | "dead";
+
+interface Seat {
+  readonly row: number;
+  thread: Worker;
+  phase: Phase;
+  startedAt: number;
+  deaths: number;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #seats: Seat[] = [];
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #address: { host: string; port: number } | null = null;
+  #draining = false;
+  #waiting: (() => void)[] = [];
+  #failure: string | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Starts every thread; they load their code while the caller restores state. */
+  start(): void {
+    for (let row = 0; row < this.#options.workers; row++) {
+      const seat: Seat = { row, thread: null!, phase: "dead", startedAt: 0, deaths: 0 };
+      this.#seats.push(seat);
+      this.#spawn(seat);
+    }
+  }
+
+  /** Has every worker bind the port; resolves when all listen, rejects when one cannot. */
+  async listen(host: string, port: number): Promise<void> {
+    this.#address = { host, port };
+    for (const seat of this.#seats) if (seat.phase === "loaded") this.#listen(seat);
+    await this.#until(() => this.#seats.every((seat) => seat.phase === "listening"));
+  }
+
+  /** Lets requests in flight finish; resolves true, or false when `timeoutMs` passed first. */
+  async drain(timeoutMs: number): Promise<boolean> {
+    this.#draining = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const seat of this.#seats) if (seat.phase !== "dead") post(seat, { type: "drain" });
+    const drained = this.#until(() =>
+      this.#seats.every((seat) => seat.phase === "drained" || seat.phase === "dead"),
+    ).then(() => true);
+    return await Promise.race([drained, Bun.sleep(timeoutMs).then(() => false)]);
+  }
+
+  /** Ends the threads without waiting for anything. */
+  terminate(): void {
+    this.#draining = true;
+    for (const seat of this.#seats) if (seat.phase !== "dead") seat.thread.terminate();
+  }
+
+  #spawn(seat: Seat): void {
+    const thread = this.#options.spawn();
+    seat.thread = thread;
+    seat.phase = "starting";
+    seat.startedAt = performance.now();
+    let cause = "ended without an error";
+    thread.addEventListener("error", (event) => {
+      // Kept off the runtime's own report: the log line below is the one report of this death.
+      event.preventDefault();
+      cause = firstMeaningfulLine(event.message);
+    });
+    thread.addEventListener("close", () => this.#died(seat, cause));
+    thread.addEventListener("message", (event: MessageEvent<FromWorker>) => {
+      this.#heard(seat, event.data);
+    });
+    post(seat, this.#options.startMessage(seat.row));
+  }
+
+  #heard(seat: Seat, message: FromWorker): void {
+    switch (message.type) {
+      case "loaded":
+        seat.phase = "loaded";
+        if (this.#address) this.#listen(seat);
+        break;
+      case "listening":
+        seat.phase = "listening";
+        this.#options.onListening(this.#listeningCount());
+        break;
+      case "drained":
+        seat.phase = "drained";
+        break;
+      case "failed":
+        this.#failure = message.message;
+        break;
+      default:
+        this.#options.onMessage(message, (reply) => post(seat, reply));
+        return;
+    }
+    this.#wake();
+  }
+
+  #died(seat: Seat, cause: string): void {
+    const lived = performance.now() - seat.startedAt;
+    seat.phase = "dead";
+    this.#options.onDeath(seat.row);
+    this.#options.onListening(this.#listeningCount());
+    this.#wake();
+    if (this.#draining) return;
+    seat.deaths = lived > STABLE_AFTER_MS ? 1 : seat.deaths + 1;
+    const delay = Math.min(FIRST_BACKOFF_MS * 2 ** (seat.deaths - 1), LAST_BACKOFF_MS);
+    this.#options.log.error("worker died, replacing it", {
+      worker: seat.row,
+      cause,
+      lived_ms: Math.round(lived),
+      restart_in_ms: seat.deaths === 1 ? 0 : delay,
+    });
+    // The first replacement is immediate: a single crash should cost no capacity.
+    if (seat.deaths === 1) return this.#spawn(seat);
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#spawn(seat);
+    }, delay);
+    this.#timers.add(timer);
+  }
+
+  #listen(seat: Seat): void {
+    if (this.#address) post(seat, { type: "listen", ...this.#address });
+  }
+
+  #listeningCount(): number {
+    return this.#seats.filter((seat) => seat.phase === "listening").length;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const check of waiting) check();
+  }
+
+  #until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        if (this.#failure !== null && !this.#draining) reject(new Error(this.#failure));
+        else if (condition()) resolve();
+        else this.#waiting.push(check);
+      };
+      check();
+    });
+  }
+}
+
+function post(seat: Seat, message: ToWorker): void {
+  seat.thread.postMessage(message);
+}
+
+/** Bun's error events carry a source excerpt; the log wants the one line that names the error. */
+function firstMeaningfulLine(report: string): string {
+  const lines = report.split("\n").map((line) => line.trim());
+  return (
+    lines.find((line) => /^(\w*[Ee]rror|error)\b.*:/.test(line)) ?? lines[0] ?? "unknown error"
+  );
+}

@@ -1,0 +1,162 @@
+// Stops, kills and restarts of the compiled executable: what is kept, what is answered, what it says.
+
+import { describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Gateway } from "../support/gateway.ts";
+import { HEALTH_PATH, startHelloBackends } from "../support/hello-backends.ts";
+import { runAb } from "../support/load.ts";
+
+interface Client {
+  readonly capacity: number;
+  readonly current_tokens: number;
+}
+
+const clientOf = async (gateway: Gateway, id: string): Promise<Client> =>
+  (await (await gateway.api("GET", `/clients/${id}`)).json()) as Client;
+
+async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), "gateway-lifecycle-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A backend whose answers wait until the test lets them go. */
+function gatedBackends() {
+  const arrived = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const backends = startHelloBackends(1, async () => {
+    arrived.resolve();
+    await gate.promise;
+    return new Response("finished");
+  });
+  return { backends, arrived: arrived.promise, open: gate.resolve };
+}
+
+describe("stop", () => {
+  test("SIGTERM lets the request in flight finish, refuses new connections, and exits 0", async () => {
+    const { backends, arrived, open } = gatedBackends();
+    await using _backends = backends;
+    await using gateway = await Gateway.start({ backends: backends.urls, env: { HEALTH_PATH } });
+    const answer = fetch(`${gateway.url}/slow`);
+    await arrived;
+    gateway.process.kill("SIGTERM");
+    await gateway.log((line) => line.message.includes("draining"));
+    await expectRefused(gateway);
+    open();
+    expect(await (await answer).text()).toBe("finished");
+    expect(await gateway.process.exited).toBe(0);
+  });
+
+  test("DRAIN_TIMEOUT bounds the wait", async () => {
+    const { backends, arrived, open } = gatedBackends();
+    await using _backends = backends;
+    await using gateway = await Gateway.start({
+      backends: backends.urls,
+      env: { HEALTH_PATH, DRAIN_TIMEOUT: "200ms" },
+    });
+    const answer = fetch(`${gateway.url}/slow`).then(
+      () => "answered",
+      () => "cut",
+    );
+    await arrived;
+    expect(await gateway.stop()).toBe(1);
+    open();
+    expect(await answer).toBe("cut");
+  });
+
+  test("a second signal ends at once", async () => {
+    const { backends, arrived, open } = gatedBackends();
+    await using _backends = backends;
+    await using gateway = await Gateway.start({ backends: backends.urls, env: { HEALTH_PATH } });
+    const answer = fetch(`${gateway.url}/slow`).catch(() => null);
+    await arrived;
+    gateway.process.kill("SIGINT");
+    await gateway.log((line) => line.message.includes("draining"));
+    gateway.process.kill("SIGINT");
+    expect(await gateway.process.exited).toBe(130);
+    open();
+    await answer;
+  });
+});
+
+describe("state", () => {
+  test("a clean stop loses nothing: the next start has the tokens and the time that passed", async () => {
+    await using folder = await temporaryFolder();
+    await using backends = startHelloBackends(1);
+    const options = {
+      backends: backends.urls,
+      cwd: folder.path,
+      env: { HEALTH_PATH, FLUSH_INTERVAL: "1h" },
+    };
+    {
+      await using gateway = await Gateway.start(options);
+      await gateway.createClient({ client_id: "kept", capacity: 1000, rate_per_sec: 0.001 });
+      await runAb(`${gateway.url}/?client_id=kept`, { requests: 400, concurrency: 8 });
+      expect(await gateway.stop()).toBe(0);
+    }
+    await using gateway = await Gateway.start(options);
+    const { capacity, current_tokens } = await clientOf(gateway, "kept");
+    expect(capacity).toBe(1000);
+    expect(current_tokens).toBeGreaterThanOrEqual(600);
+    expect(current_tokens).toBeLessThan(600.1);
+  });
+
+  test("kill -9 loses no acknowledged client and at most one flush interval of consumption", async () => {
+    await using folder = await temporaryFolder();
+    await using backends = startHelloBackends(1);
+    const options = {
+      backends: backends.urls,
+      cwd: folder.path,
+      env: { HEALTH_PATH, FLUSH_INTERVAL: "100ms" },
+    };
+    {
+      await using gateway = await Gateway.start(options);
+      await gateway.createClient({ client_id: "killed", capacity: 1000, rate_per_sec: 0.001 });
+      await runAb(`${gateway.url}/?client_id=killed`, { requests: 300, concurrency: 8 });
+      await flushed(gateway);
+      await gateway.createClient({ client_id: "last-words", capacity: 7, rate_per_sec: 1 });
+      await gateway.kill();
+    }
+    await using gateway = await Gateway.start(options);
+    const { current_tokens } = await clientOf(gateway, "killed");
+    expect(current_tokens).toBeGreaterThanOrEqual(700);
+    expect(current_tokens).toBeLessThan(700.1);
+    expect((await clientOf(gateway, "last-words")).capacity).toBe(7);
+  });
+
+  test("a second gateway on the same database or the same port is refused in one line", async () => {
+    await using folder = await temporaryFolder();
+    await using gateway = await Gateway.start({ cwd: folder.path });
+    const other = { cwd: folder.path, env: { PORT: "0" } };
+    await expect(Gateway.start(other)).rejects.toThrow(/exited with 75.*in use/s);
+    const samePort = { env: { PORT: `${gateway.port}` } };
+    await expect(Gateway.start(samePort)).rejects.toThrow(/exited with 75.*in use/s);
+    expect((await fetch(`${gateway.url}/-/healthy`)).status).toBe(200);
+  });
+});
+
+/** Resolves when a flush has begun and ended after this call, as the metrics say. */
+async function flushed(gateway: Gateway): Promise<void> {
+  const flushes = async (): Promise<number> => {
+    const text = await (await gateway.api("GET", "/-/metrics")).text();
+    const pending = text.match(/^gateway_flush_pending_clients (\S+)$/m);
+    if (!pending) throw new Error("no such metric");
+    const count = text.match(/^gateway_flushes_total(?:\{[^}]*\})? (\S+)$/m);
+    return Number(count?.[1] ?? 0);
+  };
+  const before = await flushes();
+  while ((await flushes()) < before + 2) await Bun.sleep(10);
+}
+
+async function expectRefused(gateway: Gateway): Promise<void> {
+  // The listening sockets close a moment after the signal; a connection before that is served.
+  for (;;) {
+    const refused = await fetch(gateway.url, { keepalive: false }).then(
+      () => false,
+      (error: { code?: string }) => error.code === "ECONNREFUSED",
+    );
+    if (refused) return;
+    await Bun.sleep(5);
+  }
+}
