@@ -33,6 +33,8 @@ const FLAGS: Readonly<Record<string, Flags>> = {
   version: {},
 };
 
+const EVERYWHERE: Flags = { help: "boolean", version: "boolean" };
+
 /** `args`: what follows the executable's name. */
 export function parseArguments(args: readonly string[]): ParsedArguments {
   const first = args[0];
@@ -43,6 +45,7 @@ export function parseArguments(args: readonly string[]): ParsedArguments {
 function parseCommand(name: string, args: readonly string[]): ParsedArguments {
   const flags = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
   if (flags === undefined) return wrong(`unknown command ${quoted(name)}${hint(name, FLAGS)}`);
+  const known = new Map([...Object.entries(flags), ...Object.entries(EVERYWHERE)]);
   const { values, positionals, tokens } = parseArgs({
     args: [...args],
     options: {
@@ -56,7 +59,7 @@ function parseCommand(name: string, args: readonly string[]): ParsedArguments {
   });
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    const type = { ...flags, help: "boolean", version: "boolean" }[token.name];
+    const type = known.get(token.name);
     if (type === undefined) {
       return wrong(
         `unknown option ${quoted(token.rawName)} of ${name}${hint(token.name, flags, "--")}`,
@@ -70,13 +73,10 @@ function parseCommand(name: string, args: readonly string[]): ParsedArguments {
   if (values["help"]) return ok({ name: "help" });
   if (values["version"]) return ok({ name: "version" });
   if (positionals.length > 0) return wrong(`unexpected argument ${quoted(positionals[0]!)}`);
-  return commandOf(name, values as Record<string, string | boolean | undefined>);
+  return commandOf(name, values);
 }
 
-function commandOf(
-  name: string,
-  values: Readonly<Record<string, string | boolean | undefined>>,
-): ParsedArguments {
+function commandOf(name: string, values: Readonly<Record<string, unknown>>): ParsedArguments {
   const text = (flag: string): string | null => (values[flag] as string | undefined) ?? null;
   switch (name) {
     case "serve":

@@ -70,7 +70,7 @@ describe("a reader that does not read", () => {
     `);
     // Nothing is read before the child says that it got through: a write that waits hangs here.
     expect(await nextChunk(child.stderr)).toBe("written\n");
-    child.stdin.write("go\n");
+    void child.stdin.write("go\n");
     await child.stdin.end();
     const lines = (await new Response(child.stdout).text()).trimEnd().split("\n");
     const kept = lines.filter((line) => line.length === 999);
