@@ -5,8 +5,16 @@
 /** What became of the request at the gate. `bad`: refused before anyone asked who sent it. */
 export type Decision = "admitted" | "limited" | "rejected" | "bad";
 
+/** Of Bun's server, what a proxied request needs. */
+export interface Listener {
+  requestIP(request: Request): { readonly address: string } | null;
+  /** Idle seconds of the request's connection, from now on; 0 means for ever. */
+  timeout(request: Request, seconds: number): void;
+}
+
 export class Exchange {
   readonly request: Request;
+  readonly listener: Listener;
   readonly method: string;
   /** ns on the clock of the process, read once when the request arrived. */
   readonly startedAt: number;
@@ -54,8 +62,14 @@ export class Exchange {
   brokenBy: "client" | "backend" | null = null;
   ended = false;
 
-  constructor(request: Request, startedAt: number, peer: string | null, trusted: boolean) {
+  constructor(
+    arrival: { request: Request; listener: Listener; startedAt: number },
+    peer: string | null,
+    trusted: boolean,
+  ) {
+    const { request, listener, startedAt } = arrival;
     this.request = request;
+    this.listener = listener;
     this.method = request.method;
     this.startedAt = startedAt;
     this.peer = peer;

@@ -15,7 +15,7 @@ import {
   secondsToWait,
 } from "./admit.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, type Listener } from "./exchange.ts";
 import { type Failure, type Forward, newSession, tryBackend } from "./forward.ts";
 import { givenRequestId, prepareRequest, prepareResponse, setOwn } from "./headers.ts";
 import { identify } from "./identify.ts";
@@ -45,19 +45,17 @@ export interface PipelineOptions {
   readonly onBackendFailed: (slot: number) => void;
 }
 
-/** Of Bun's server, what a proxied request needs. */
-export interface PeerServer {
-  requestIP(request: Request): { readonly address: string } | null;
-  timeout(request: Request, seconds: number): void;
-}
+export type Pipeline = (request: Request, listener: Listener) => Response | Promise<Response>;
 
-export type Pipeline = (request: Request, server: PeerServer) => Response | Promise<Response>;
+/** Bun's listener takes no more. */
+const MAX_IDLE_SECONDS = 255;
 
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { config, clients, anonymous, backends, clock } = options;
   const trusted = new CidrSet(config.trustedProxies);
   const observer = new Observer(options);
   const nextId = newRequestIds();
+  const idleSeconds = Math.min(Math.ceil(config.timeouts.idleMs / 1000), MAX_IDLE_SECONDS);
   const forward: Forward = {
     clock,
     deadlines: new Deadlines(clock, config.timeouts.requestMs),
@@ -65,8 +63,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     session: newSession(),
   };
 
-  return (request, server) => {
-    const exchange = arrive(request, server);
+  return (request, listener) => {
+    const exchange = arrive(request, listener);
     const refusal = refuse(exchange, config.maxBody);
     if (refusal !== null) return answer(exchange, refusal);
 
@@ -84,28 +82,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const policy = exchange.clientId === null ? "anonymous" : "client";
       return answer(exchange, responses.limited(policy, secondsToWait()));
     }
-    // A slow backend, a quiet stream or a slow upload is not an idle connection.
-    server.timeout(request, 0);
     observer.decided(exchange);
     return send(exchange);
   };
 
-  function arrive(request: Request, server: PeerServer): Exchange {
-    const address = server.requestIP(request)?.address;
+  function arrive(request: Request, listener: Listener): Exchange {
+    const startedAt = clock();
+    const address = listener.requestIP(request)?.address;
     const peer = address === undefined ? null : normalizeAddress(address);
     const believed = !trusted.empty && peer !== null && trusted.has(peer);
-    const exchange = new Exchange(request, clock(), peer, believed);
+    const exchange = new Exchange({ request, listener, startedAt }, peer, believed);
     exchange.requestId = (believed ? givenRequestId(request.headers) : null) ?? nextId();
     observer.began();
     return exchange;
   }
 
   async function send(exchange: Exchange): Promise<Response> {
+    // A slow backend, a quiet stream or a slow upload is no idle connection. Bun applies this to
+    // the connection and not to the request, so `over` takes it back.
+    exchange.listener.timeout(exchange.request, 0);
     prepareRequest(exchange);
     let origin = pick(exchange, backends);
     if (origin === null) {
       observer.noneHealthy();
-      return conclude(exchange, responses.noneHealthy());
+      return unserved(exchange, responses.noneHealthy());
     }
     for (;;) {
       const slot = exchange.backend;
@@ -121,7 +121,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       backends.end(slot);
       failed(slot, outcome);
       origin = mayTryAnother(exchange, outcome) ? another(exchange, slot) : null;
-      if (origin === null) return conclude(exchange, failureAnswer(exchange, outcome));
+      if (origin === null) return unserved(exchange, failureAnswer(exchange, outcome));
     }
   }
 
@@ -155,20 +155,31 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       observer.failed("reset");
     }
     backends.end(exchange.backend);
+    over(exchange);
+  }
+
+  function over(exchange: Exchange): void {
+    exchange.listener.timeout(exchange.request, idleSeconds);
     observer.ended(exchange);
   }
 
-  /** An answer of our own to a request that nobody decided about yet. */
+  /** No backend has answered an admitted request. */
+  function unserved(exchange: Exchange, response: Response): Response {
+    ownAnswer(exchange, response);
+    over(exchange);
+    return response;
+  }
+
+  /** The answer to a request that goes no further. */
   function answer(exchange: Exchange, response: Response): Response {
     observer.decided(exchange);
-    return conclude(exchange, response);
-  }
-
-  /** The end of an exchange without a backend's answer. */
-  function conclude(exchange: Exchange, response: Response): Response {
-    setOwn(exchange, response.headers);
-    observer.answeredOurselves(exchange, response.status);
+    ownAnswer(exchange, response);
     observer.ended(exchange);
     return response;
+  }
+
+  function ownAnswer(exchange: Exchange, response: Response): void {
+    setOwn(exchange, response.headers);
+    observer.answeredOurselves(exchange, response.status);
   }
 }

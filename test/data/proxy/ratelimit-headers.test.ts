@@ -1,0 +1,45 @@
+import { describe, expect, test } from "bun:test";
+import {
+  admittedField,
+  limitedField,
+  policyField,
+  retryAfter,
+} from "../../../src/data/proxy/ratelimit-headers.ts";
+import type { Take } from "../../../src/shared/gcra.ts";
+
+function take(values: Partial<Take>): Take {
+  return { limit: 100, remaining: 0, resetAfter: 0, retryAfter: 0, window: 20, ...values };
+}
+
+describe("the RateLimit fields round against the client", () => {
+  test("tokens down, seconds up", () => {
+    const some = take({ remaining: 49.99, resetAfter: 10.16 });
+    expect(policyField("client", some)).toBe('"client";q=100;w=20');
+    expect(admittedField("client", some)).toBe('"client";r=49;t=11');
+  });
+
+  test("a full bucket", () => {
+    expect(admittedField("anonymous", take({ remaining: 100 }))).toBe('"anonymous";r=100;t=0');
+  });
+
+  test.each([
+    [0.0001, 1],
+    [1, 1],
+    [1.0001, 2],
+    [2.5, 3],
+    // A token that came between the take and this line.
+    [0, 1],
+  ])("a wait of %d s is announced as %d", (seconds, announced) => {
+    const empty = take({ retryAfter: seconds });
+    expect(retryAfter(empty)).toBe(announced);
+    expect(limitedField("client", empty)).toBe(`"client";r=0;t=${announced}`);
+  });
+
+  test("numbers stay structured field integers: whole, at most fifteen digits, no exponent", () => {
+    const odd = take({ limit: 1.5, window: 1e21, resetAfter: 1e21, retryAfter: 1e21 });
+    expect(policyField("client", odd)).toBe('"client";q=1;w=999999999999999');
+    expect(admittedField("client", odd)).toBe('"client";r=0;t=999999999999999');
+    expect(limitedField("client", odd)).toBe('"client";r=0;t=999999999999999');
+    expect(policyField("client", take({ window: 0.001 }))).toBe('"client";q=100;w=1');
+  });
+});
