@@ -130,18 +130,20 @@ describe("the scenario", () => {
 
     await backends.all[2]!.stop();
     await gateway.log(
-      (line) => line.message.includes("unhealthy") && line["backend"] === backends.urls[2],
+      (line) => line.message === "backend is unhealthy" && line["url"] === backends.urls[2],
     );
     const down = await fetch(url);
     expect(down.status).toBe(503);
     expect(await down.text()).toContain("Service not available");
     expect((await fetch(`${gateway.url}/-/ready`)).status).toBe(503);
 
+    const since = gateway.lines.length;
     for (const backend of backends.all) backend.restart();
     await Promise.all(
       backends.urls.map((backend) =>
         gateway.log(
-          (line) => line.message.includes("is healthy again") && line["backend"] === backend,
+          (line) => line.message === "backend is healthy" && line["url"] === backend,
+          since,
         ),
       ),
     );

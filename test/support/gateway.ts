@@ -82,9 +82,9 @@ export class Gateway implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Resolves with the first line, past or future, that matches. */
-  log(matches: (line: LogLine) => boolean): Promise<LogLine> {
-    const seen = this.lines.find(matches);
+  /** Resolves with the first line, from the `since`th on or still to come, that matches. */
+  log(matches: (line: LogLine) => boolean, since = 0): Promise<LogLine> {
+    const seen = this.lines.slice(since).find(matches);
     if (seen) return Promise.resolve(seen);
     return new Promise((resolve) => this.#waiting.push({ matches, resolve }));
   }
