@@ -1,0 +1,62 @@
+// The classes of bytes that HTTP/1.1 is made of, as tables: one load a byte on the hot path.
+// Constant after loading; every parser of this folder reads them.
+
+export const HTAB = 9;
+export const LF = 10;
+export const CR = 13;
+export const SP = 32;
+export const COLON = 58;
+export const COMMA = 44;
+export const SEMICOLON = 59;
+
+/** A set of byte values as a table of 256 flags. */
+export function byteSet(member: (byte: number, text: string) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) =>
+    member(byte, String.fromCharCode(byte)) ? 1 : 0,
+  );
+}
+
+/** `tchar` of RFC 9110 §5.6.2: methods, field names, list members. */
+export const TOKEN = byteSet((_, text) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(text));
+
+/** Inside a field value or reason: HTAB, SP, VCHAR, obs-text. Controls, CR, LF, NUL, DEL are not. */
+export const VALUE = byteSet((byte) => byte === HTAB || (byte >= SP && byte !== 127));
+
+/**
+ * Inside a request target. Wider than RFC 3986 on purpose: what clients really send (`"`, `|`, raw
+ * UTF-8) is forwarded byte for byte, so nothing is lost and what was checked is what the backend
+ * gets. Whitespace, controls and `#` would be read differently by different parsers: refused.
+ */
+export const TARGET = byteSet((byte, text) => byte > SP && byte !== 127 && text !== "#");
+
+/** `reg-name` of RFC 3986 §3.2.2 without the percent triplets, which need a look at what follows. */
+export const REG_NAME = byteSet((_, text) => /[A-Za-z0-9\-._~!$&'()*+,;=]/.test(text));
+
+/** Inside the brackets of an IP literal. */
+export const IP_LITERAL = byteSet((_, text) => /[0-9A-Fa-f:.]/.test(text));
+
+/** The value of a hexadecimal digit; -1 for every other byte. */
+export const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
+  const text = String.fromCharCode(byte);
+  return /[0-9A-Fa-f]/.test(text) ? parseInt(text, 16) : -1;
+});
+
+export function isDigit(byte: number): boolean {
+  return byte >= 48 && byte <= 57;
+}
+
+/** Whether [start, end) spells `lower`, whatever the case. `lower` is lower-case ASCII. */
+export function spells(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
+  if (end - start !== lower.length) return false;
+  for (let i = 0; i < lower.length; i++) {
+    let byte = bytes[start + i]!;
+    if (byte >= 65 && byte <= 90) byte |= 32;
+    if (byte !== lower.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** [start, end) as text, one character a byte. */
+export function latin1(bytes: Buffer, start: number, end: number): string {
+  return bytes.toString("latin1", start, end);
+}
