@@ -22,12 +22,12 @@ interface SchemaWords {
   readonly properties?: Readonly<Record<string, unknown>>;
 }
 
-/** One message a field, in the order found. A field at fault in two ways is told the first. */
+/** One message a field, in the order found: each message says all that is accepted. */
 export function describeErrors(errors: Iterable<SchemaError>): FieldError[] {
   const found = new Map<string, string>();
   for (const error of errors) {
     const field = error.path.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
-    if (!found.has(field)) found.set(field, message(field, error));
+    found.set(field, message(field, error));
   }
   return [...found].map(([field, text]) => ({ field, message: text }));
 }

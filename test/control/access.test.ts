@@ -146,7 +146,7 @@ describe("without a token", () => {
 
   test("a refusal says how to get access", async () => {
     await using server = startControl({ admin: { token: null, allow: ["192.0.2.0/24"] } });
-    for (const path of GUARDED) {
+    for (const path of [...GUARDED, "/swagger/swagger-ui.css"]) {
       const answer = await server.fetch(path);
       expect([path, answer.status]).toEqual([path, 403]);
       const { detail } = (await answer.json()) as { detail: string };

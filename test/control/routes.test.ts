@@ -70,10 +70,12 @@ describe("a target is either a control route's or goes on to a backend", () => {
   });
 
   test("a malformed host gives no control answer", async () => {
-    for (const target of ["/clients", "/foobar/clients"]) {
+    // Bun makes no URL of it, and Elysia then takes a part of the target for the path.
+    for (const target of ["/clients", "/foobar/clients", "/-/healthy"]) {
       const answer = await send("GET", target, { Host: "a b" });
-      expect(answer.text).not.toContain('"clients"');
+      expect(answer.text).not.toMatch(/"clients"|"ok"/);
     }
+    expect((await send("GET", "/clients", { Host: "a b" })).status).toBe(400);
   });
 });
 
