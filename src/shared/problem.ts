@@ -7,6 +7,8 @@ export interface ProblemMembers {
   readonly detail: string;
   /** URI that identifies the kind of problem; `about:blank` says no more than the status. */
   readonly type?: string;
+  /** Not to be chosen: it is the answer's own. */
+  readonly status?: never;
   readonly [extension: string]: unknown;
 }
 

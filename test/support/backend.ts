@@ -128,7 +128,7 @@ export function rawBackend(behave: Behaviour = answering(OK)): RawBackend {
 function connectionOf(socket: Bun.Socket<State>): BackendConnection {
   const { closed, count } = socket.data;
   return {
-    socket: socket as Bun.Socket<unknown>,
+    socket,
     count,
     closed: closed.promise,
     async write(data) {

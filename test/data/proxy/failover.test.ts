@@ -7,7 +7,7 @@ import { requestText, startProxy } from "../../support/proxy.ts";
 import { RawClient } from "../../support/raw-client.ts";
 
 const refused = (): string => `http://127.0.0.1:${closedPort()}`;
-const hangUp: Behaviour = (_, { socket }) => void socket.terminate();
+const hangUp: Behaviour = (_, { socket }) => socket.terminate();
 
 describe("a backend that cannot be reached", () => {
   test.each([
@@ -94,7 +94,7 @@ describe("a backend that hangs up before it answers", () => {
     for (let i = 0; i < 2; i++) {
       found.push((await fetch(proxy.url, { method: "POST", body: "pay" })).status);
     }
-    expect(found.toSorted()).toEqual([200, 502]);
+    expect(found).toEqual([502, 200]);
     expect(broken.requests).toHaveLength(1);
     expect(backend.requests).toHaveLength(1);
   });

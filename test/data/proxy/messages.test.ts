@@ -53,7 +53,7 @@ describe("requests", () => {
     using backend = rawBackend();
     await using proxy = startProxy({ backends: [backend.url] });
     using client = await RawClient.connect(proxy.port);
-    await client.send(requestText(`${method} /`, headers as Record<string, string>, body));
+    await client.send(requestText(`${method} /`, headers, body));
     await client.untilClosed();
     expect(client.text).toStartWith("HTTP/1.1 400 ");
     expect(backend.requests).toHaveLength(0);

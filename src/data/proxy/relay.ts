@@ -1,0 +1,128 @@
+// From admission to the end of the answer: tries backends until one answers or trying another is
+// not safe, hands the answer on, and makes sure that what was begun is ended exactly once. Writes
+// the exchange and, through it, this worker's row of the backend table.
+
+import type { Config } from "../../config.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { Exchange } from "./exchange.ts";
+import { type Failure, type Forward, newSession, tryBackend } from "./forward.ts";
+import { prepareRequest, prepareResponse, setOwn } from "./headers.ts";
+import type { Observer } from "./observe.ts";
+import { type Backends, mayTryAnother, pick } from "./pick.ts";
+import { type BodyOutcome, deliver } from "./response-body.ts";
+import * as responses from "./responses.ts";
+
+export interface BackendPool extends Backends {
+  begin(slot: number): void;
+  end(slot: number): void;
+  connectionFailed(slot: number): boolean;
+  answered(slot: number): void;
+}
+
+export interface RelayOptions {
+  readonly config: Pick<Config, "maxBody" | "timeouts">;
+  readonly backends: BackendPool;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly onBackendFailed: (slot: number) => void;
+}
+
+/** Bun's listener takes no more. */
+const MAX_IDLE_SECONDS = 255;
+
+export class Relay {
+  readonly #backends: BackendPool;
+  readonly #forward: Forward;
+  readonly #observer: Observer;
+  readonly #idleSeconds: number;
+  readonly #onBackendFailed: (slot: number) => void;
+
+  constructor({ config, backends, clock, observer, onBackendFailed }: RelayOptions) {
+    const { maxBody, timeouts } = config;
+    const deadlines = new Deadlines(clock, timeouts.requestMs);
+    this.#forward = { clock, deadlines, maxBody, session: newSession() };
+    this.#backends = backends;
+    this.#observer = observer;
+    this.#idleSeconds = Math.min(Math.ceil(timeouts.idleMs / 1000), MAX_IDLE_SECONDS);
+    this.#onBackendFailed = onBackendFailed;
+  }
+
+  /** Settles with the headers of the answer; the exchange ends with its body. */
+  async send(exchange: Exchange): Promise<Response> {
+    // A slow backend, a quiet stream or a slow upload is no idle connection. Bun applies this to
+    // the connection and not to the request, so `#over` takes it back.
+    exchange.listener.timeout(exchange.request, 0);
+    prepareRequest(exchange);
+    let origin = pick(exchange, this.#backends);
+    if (origin === null) {
+      this.#observer.noneHealthy();
+      return this.#unserved(exchange, responses.noneHealthy());
+    }
+    for (;;) {
+      const slot = exchange.backend;
+      const sentAt = this.#forward.clock();
+      this.#backends.begin(slot);
+      const outcome = await tryBackend(exchange, origin, this.#forward);
+      if (typeof outcome !== "string") return this.#handOn(exchange, outcome, sentAt);
+      this.#backends.end(slot);
+      this.#failed(slot, outcome);
+      origin = mayTryAnother(exchange, outcome) ? this.#another(exchange, slot) : null;
+      if (origin === null) return this.#unserved(exchange, this.#answerFor(exchange, outcome));
+    }
+  }
+
+  #handOn(exchange: Exchange, response: Response, sentAt: number): Response {
+    this.#backends.answered(exchange.backend);
+    this.#observer.answered(exchange, response.status, sentAt);
+    prepareResponse(exchange, response.headers);
+    return deliver(exchange, response, this.#bodyEnded);
+  }
+
+  /** Only failures to connect speak of the backend's health: a client can provoke the others. */
+  #failed(slot: number, failure: Failure): void {
+    this.#observer.failed(failure);
+    if (failure !== "unconnected") return;
+    if (this.#backends.connectionFailed(slot)) this.#onBackendFailed(slot);
+  }
+
+  #another(exchange: Exchange, failedSlot: number): string | null {
+    (exchange.tried ??= []).push(failedSlot);
+    const origin = pick(exchange, this.#backends);
+    if (origin !== null) this.#observer.retried();
+    return origin;
+  }
+
+  #answerFor(exchange: Exchange, failure: Failure): Response {
+    if (failure === "timeout") return responses.backendTimedOut();
+    if (failure === "too_large") return responses.bodyTooLarge(this.#forward.maxBody);
+    if (failure !== "client") return responses.backendFailed();
+    exchange.brokenBy = "client";
+    return responses.clientLeft();
+  }
+
+  /** No backend has answered. */
+  #unserved(exchange: Exchange, response: Response): Response {
+    setOwn(exchange, response.headers);
+    this.#observer.answeredOurselves(exchange, response.status);
+    this.#over(exchange);
+    return response;
+  }
+
+  readonly #bodyEnded = (exchange: Exchange, bytes: number, outcome: BodyOutcome): void => {
+    if (exchange.ended) return;
+    exchange.bytes = bytes;
+    if (outcome === "client_left") exchange.brokenBy = "client";
+    if (outcome === "broken") {
+      exchange.brokenBy = "backend";
+      this.#observer.failed("reset");
+    }
+    this.#backends.end(exchange.backend);
+    this.#over(exchange);
+  };
+
+  #over(exchange: Exchange): void {
+    exchange.listener.timeout(exchange.request, this.#idleSeconds);
+    this.#observer.ended(exchange);
+  }
+}
