@@ -3,10 +3,11 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { AddressKey } from "../../src/shared/address.ts";
+import { AnonymousBuckets, RETRY } from "../../src/shared/anonymous-buckets.ts";
 import { AnonymousClaims } from "../../src/shared/anonymous-claims.ts";
 import * as at from "../../src/shared/anonymous-layout.ts";
 import { AnonymousTable, type AnonymousTableMemory } from "../../src/shared/anonymous-table.ts";
-import { ADMITTED, newTake } from "../../src/shared/gcra.ts";
+import { ADMITTED, newLimit, newTake } from "../../src/shared/gcra.ts";
 import { WordCells } from "../../src/shared/word-cells.ts";
 import { neighbours, place } from "../support/anonymous-addresses.ts";
 
@@ -152,5 +153,24 @@ describe("a thread is overtaken", () => {
   test("a clock that runs behind the evictor's still finds a full bucket", () => {
     slow.freeze(keyOfWay(0), LATER + 20_000);
     expect(drain(crowd[0]!)).toBe(CAPACITY);
+  });
+
+  test("a taker whose bucket has another owner by now leaves it alone", () => {
+    const buckets = new AnonymousBuckets(cells, newLimit(CAPACITY, 1), at.MIN_SETS);
+    const { tag } = place(memory, crowd[8]!);
+    expect(buckets.take(keyOfWay(0), tag, LATER, out)).toBe(RETRY);
+    expect(buckets.peek(keyOfWay(0), tag, LATER, out)).toBe(false);
+    expect(drain(crowd[0]!)).toBe(CAPACITY);
+  });
+
+  test("a take on a clock that runs behind never turns a bucket's word back", () => {
+    // One token is one nanosecond here, less than the clocks differ.
+    const buckets = new AnonymousBuckets(cells, newLimit(CAPACITY, 1e9), at.MIN_SETS);
+    const { tag, firstKey } = place(memory, crowd[0]!);
+    slow.freeze(firstKey, LATER + 20_000);
+    expect(buckets.take(firstKey, tag, LATER, out)).toBe(RETRY); // thawed
+    expect(buckets.take(firstKey, tag, LATER, out)).toBe(ADMITTED);
+    cells.read(firstKey + at.MIN_SETS * at.WAYS);
+    expect(cells.ahead(LATER + 20_000)).toBeGreaterThan(0);
   });
 });
