@@ -8,7 +8,6 @@ import type { BucketBatch } from "./clients/repository.ts";
 import type { Store } from "./db/store.ts";
 import { StoreUnavailable } from "./db/unavailable.ts";
 
-/** A flush finds out whether the database is there at least this often, even with nothing to write. */
 const PING_EVERY_MS = 5_000;
 
 /** Told after every flush that did something. */
@@ -30,6 +29,8 @@ export interface PersistenceOptions {
   readonly registry: ClientRegistry;
   /** Milliseconds from the end of one flush to the start of the next. */
   readonly intervalMs: number;
+  /** The database is asked for a sign of life at least this often, with nothing to write. */
+  readonly pingEveryMs?: number;
   readonly log: Logger;
   readonly onFlush?: (report: FlushReport) => void;
 }
@@ -38,6 +39,7 @@ export class Persistence {
   readonly #store: Store;
   readonly #registry: ClientRegistry;
   readonly #intervalMs: number;
+  readonly #pingEveryMs: number;
   readonly #log: Logger;
   readonly #onFlush: (report: FlushReport) => void;
   /** Slots whose tokens changed since they were last written. */
@@ -55,6 +57,7 @@ export class Persistence {
     this.#store = options.store;
     this.#registry = options.registry;
     this.#intervalMs = options.intervalMs;
+    this.#pingEveryMs = options.pingEveryMs ?? PING_EVERY_MS;
     this.#log = options.log.child("persistence");
     this.#onFlush = options.onFlush ?? (() => undefined);
   }
@@ -96,7 +99,7 @@ export class Persistence {
 
   async #run(): Promise<void> {
     this.#registry.drainDirty((slot) => this.#pending.add(slot));
-    const idle = this.#up && performance.now() - this.#lastContact < PING_EVERY_MS;
+    const idle = this.#up && performance.now() - this.#lastContact < this.#pingEveryMs;
     if (this.#pending.size === 0 && idle) return;
     const started = performance.now();
     let written = 0;

@@ -2,9 +2,11 @@
 // on top of one: store, tables and service as the main thread wires them, with a wall clock that a
 // test can step.
 
+import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SQL } from "bun";
 import type { DatabaseConfig } from "../../src/config.ts";
 import { ClientsService } from "../../src/control/clients/service.ts";
 import { openStore, type Store } from "../../src/control/db/store.ts";
@@ -19,6 +21,8 @@ export interface Dialect {
   readonly kind: DatabaseConfig["kind"];
   /** Why its tests are skipped; null when they run. */
   readonly missing: string | null;
+  /** Call in `beforeAll(…, POSTGRES_START_MS)`. */
+  prepare(): Promise<unknown>;
   /** An empty database of its own. */
   create(): Promise<DatabaseConfig>;
 }
@@ -29,11 +33,13 @@ export const dialects: readonly Dialect[] = [
   {
     kind: "sqlite",
     missing: null,
+    prepare: () => Promise.resolve(),
     create: async () => ({ kind: "sqlite", path: join(temporaryFolder(), "gateway.db") }),
   },
   {
     kind: "postgres",
     missing: postgresMissing,
+    prepare: () => (postgresMissing === null ? sharedCluster() : Promise.resolve()),
     create: async () => ({ kind: "postgres", url: await (await sharedCluster()).createDatabase() }),
   },
 ];
@@ -70,6 +76,7 @@ export class ControlPlane {
     readonly log: Logger,
     readonly lines: string[],
     readonly restored: number,
+    private readonly config: DatabaseConfig,
   ) {}
 
   static async on(
@@ -91,9 +98,15 @@ export class ControlPlane {
       wallClock: () => Date.now() + (plane?.wallOffset ?? options.wallOffset ?? 0),
     });
     const restored = await clients.start();
-    plane = new ControlPlane(store, table, clients, log, lines, restored);
+    plane = new ControlPlane(store, table, clients, log, lines, restored, config);
     plane.wallOffset = options.wallOffset ?? 0;
     return plane;
+  }
+
+  /** Of a control plane on PostgreSQL. */
+  get databaseUrl(): string {
+    if (this.config.kind !== "postgres") throw new Error("not PostgreSQL");
+    return this.config.url;
   }
 
   /** Takes tokens as a worker does; how many were admitted. */
@@ -121,6 +134,25 @@ export class ControlPlane {
 export function value<T>(result: ClientsResult<T>): T {
   if (!result.ok) throw new Error(`refused: ${JSON.stringify(result)}`);
   return result.value;
+}
+
+/** Adds `count` clients `client-0`, `client-1`, … with 10 tokens each, as an older run would have. */
+export async function seed(config: DatabaseConfig, count: number): Promise<void> {
+  const columns = "10, 0.001, 10, 0, 1, 1, 0, 0";
+  if (config.kind === "sqlite") {
+    const client = new Database(config.path);
+    client.run(
+      `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+       INSERT INTO clients SELECT 'client-' || i, ${columns} FROM n`,
+      [count],
+    );
+    client.close();
+  } else {
+    const client = new SQL({ url: config.url, max: 1 });
+    await client`INSERT INTO clients SELECT 'client-' || i, ${client.unsafe(columns)}
+      FROM generate_series(0, ${count - 1}::int) AS i`;
+    await client.close();
+  }
 }
 
 /** Waits until something holds; fails after `timeoutMs`. For what no event announces. */

@@ -172,9 +172,15 @@ export class PostgresCluster {
   }
 }
 
+/** For `beforeAll(…, POSTGRES_START_MS)`: a busy machine takes its time to create a cluster. */
+export const POSTGRES_START_MS = 60_000;
+
 let shared: Promise<PostgresCluster> | null = null;
 
-/** The cluster of this test process, started by the first caller, removed when the process ends. */
+/**
+ * The cluster of this test file, started by the first caller. Call it in `beforeAll` too: a test
+ * that times out while it starts has its processes killed.
+ */
 export function sharedCluster(): Promise<PostgresCluster> {
   shared ??= PostgresCluster.start();
   return shared;

@@ -29,6 +29,7 @@ export function openSqlite(path: string, log: Logger): SqliteFile {
     return {
       client,
       close() {
+        checkpoint(client);
         client.close();
         lock.close();
       },
@@ -36,6 +37,18 @@ export function openSqlite(path: string, log: Logger): SqliteFile {
   } catch (error) {
     lock.close();
     throw error;
+  }
+}
+
+/**
+ * SQLite does this itself when the last statement is gone too, which garbage collection decides.
+ * Done here, the file is whole once the gateway has stopped.
+ */
+function checkpoint(client: Database): void {
+  try {
+    client.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch {
+    // The disk is full or a backup reads the file: the log stays and the next start reads it.
   }
 }
 

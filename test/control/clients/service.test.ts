@@ -1,11 +1,11 @@
 // The clients service over real databases: what is answered, what is stored and what the tables
 // enforce always agree. One suite, both dialects.
 
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { DatabaseConfig } from "../../../src/config.ts";
 import type { ClientPage } from "../../../src/shared/clients.ts";
 import { ControlPlane, dialects, removeTemporaryFolders, value } from "../../support/database.ts";
-import { removeSharedCluster } from "../../support/postgres.ts";
+import { POSTGRES_START_MS, removeSharedCluster } from "../../support/postgres.ts";
 
 afterAll(removeTemporaryFolders);
 afterAll(removeSharedCluster);
@@ -13,12 +13,13 @@ afterAll(removeSharedCluster);
 // Slow enough that nothing refills while a test runs.
 const slow = { rate_per_sec: 0.001 };
 
-describe.each(dialects)("clients in $kind", ({ kind, missing, create }) => {
+describe.each(dialects)("clients in $kind", ({ kind, missing, prepare, create }) => {
   const run = test.skipIf(missing !== null);
   if (missing) console.warn(`skipped: clients in ${kind}: ${missing}`);
   let config: DatabaseConfig;
   let plane: ControlPlane;
 
+  beforeAll(prepare, POSTGRES_START_MS);
   beforeEach(async () => {
     if (missing) return;
     config = await create();

@@ -12,7 +12,12 @@ import {
   sqliteMigrations,
 } from "../../../src/control/db/migrations.ts";
 import { PostgresPool } from "../../../src/control/db/postgres.ts";
-import { postgresMissing, removeSharedCluster, sharedCluster } from "../../support/postgres.ts";
+import {
+  POSTGRES_START_MS,
+  postgresMissing,
+  removeSharedCluster,
+  sharedCluster,
+} from "../../support/postgres.ts";
 
 afterAll(removeSharedCluster);
 
@@ -72,4 +77,5 @@ test.skipIf(postgresMissing !== null)(
       await Promise.all(pools.map((pool) => pool.close()));
     }
   },
+  POSTGRES_START_MS,
 );

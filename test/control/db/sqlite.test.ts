@@ -84,9 +84,12 @@ describe("one process a file", () => {
     await (await open(path)).close();
   });
 
-  test("it is free again after a close", async () => {
+  test("it is free again after a close, and whole without its log", async () => {
     const path = newPath();
-    await (await open(path)).close();
+    const store = await open(path);
+    await store.clients.insert("a", definition);
+    await store.close();
+    expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0);
     await (await open(path)).close();
   });
 });
@@ -127,7 +130,7 @@ describe("a file that cannot be used is refused in one line", () => {
     expect(await Bun.file(path).text()).toBe(text);
   });
 
-  test("its pages are damaged, which reading the clients shows", async () => {
+  test("its pages are damaged", async () => {
     const config = { kind: "sqlite", path: newPath() } as const;
     const store = await open(config.path);
     for (let i = 0; i < 300; i++) await store.clients.insert(`client-${i}`, definition);
@@ -135,10 +138,7 @@ describe("a file that cannot be used is refused in one line", () => {
     const bytes = new Uint8Array(await Bun.file(config.path).arrayBuffer());
     bytes.fill(0x5a, 8192);
     await Bun.write(config.path, bytes);
-    const start = ControlPlane.on(config).catch((error: unknown) => error);
-    const error = await start;
-    expect(error).toBeInstanceOf(StartError);
-    expect((error as StartError).message).toMatch(/^The clients cannot be read .* malformed .*$/);
+    expect((await refusal(config.path)).message).toContain("not an intact SQLite database");
   });
 });
 
