@@ -162,7 +162,8 @@ export async function eventually(
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`);
     await Bun.sleep(5);
   }
 }

@@ -1,4 +1,4 @@
-// A throwaway PostgreSQL cluster for tests: initdb in a temp folder, a free loopback port, one
+// A throwaway PostgreSQL (15 or newer) cluster for tests: initdb in a temp folder, a free loopback port, one
 // cluster a test process. A test can stop, start and freeze it. It ends with the process that
 // started it, even when that one is killed. Without initdb, tests are skipped and say so; with
 // CI=true a missing initdb is an error, so that CI never passes by skipping.
@@ -134,7 +134,10 @@ export class PostgresCluster {
         `--pwfile=${passwordFile}`,
         "--auth=scram-sha-256",
         "--encoding=UTF8",
+        // A linguistic order, as many servers have: what must not depend on it shows.
         "--locale=C.UTF-8",
+        "--locale-provider=icu",
+        "--icu-locale=en-US",
         "--no-sync",
         "--no-instructions",
       ]),

@@ -23,8 +23,8 @@ const nextVersion = sql<number>`nextval('clients_version')`;
 const thisVersion = sql<number>`currval('clients_version')`;
 
 export class PostgresClients implements ClientsRepository {
-  // 20,000 rows in one statement take some 200 ms, all of it in the database.
-  readonly batchSize = 10_000;
+  // Some 25 ms in the database, and 3 ms here to write the arrays down.
+  readonly batchSize = 2_500;
   readonly #pool: PostgresPool;
 
   constructor(pool: PostgresPool) {

@@ -1,7 +1,7 @@
 // Opens the embedded database: file, process lock, settings. Write-ahead log, so that reading tools
 // do not disturb; every commit of a definition is synced to disk before its answer.
 
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Logger } from "../../shared/log.ts";
 import { lockFile, prepareFile } from "./sqlite-file.ts";
@@ -68,12 +68,12 @@ export function refusing<T>(path: string, step: () => T): T {
   try {
     return step();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_"))) {
-      throw error;
-    }
-    const damaged = /^SQLITE_(NOTADB|CORRUPT)/.test(String(error.code));
-    const reason = damaged ? "it is not an intact SQLite database" : error.message;
-    const exit = error instanceof SQLiteError && !damaged ? EXIT.unavailable : EXIT.cannotCreate;
-    throw new StartError(exit, `Database ${path} cannot be used: ${reason} (${error.code}).`);
+    // A failed open is a plain Error with SQLite's code, not a SQLiteError.
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!code.startsWith("SQLITE_")) throw error;
+    const damaged = /^SQLITE_(NOTADB|CORRUPT)/.test(code);
+    const reason = damaged ? "it is not an intact SQLite database" : (error as Error).message;
+    const exit = code.startsWith("SQLITE_BUSY") ? EXIT.inUse : EXIT.cannotCreate;
+    throw new StartError(exit, `Database ${path} cannot be used: ${reason} (${code}).`);
   }
 }

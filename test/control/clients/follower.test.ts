@@ -175,7 +175,9 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
     const created = await plane.clients.create({ client_id: "b", capacity: 5, ...slow });
     const removed = await plane.clients.remove("a");
     expect(network.lost).toBeGreaterThan(1);
-    expect([created, removed]).toMatchObject(Array(2).fill({ ok: false, reason: "unavailable" }));
+    for (const answer of [created, removed]) {
+      expect(answer).toMatchObject({ ok: false, reason: "unavailable" });
+    }
     // Nothing changed here yet, whatever the database did.
     expect(plane.table.find("a")).toBeGreaterThanOrEqual(0);
     expect(plane.table.find("b")).toBe(-1);
@@ -192,8 +194,13 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
   test("connections that lead nowhere are given up in bounded time and replaced", async () => {
     network.forgetConnections();
     const asked = performance.now();
-    const refused = await plane.clients.update("a", { capacity: 20 });
-    expect(refused).toMatchObject({ ok: false, reason: "unavailable" });
+    // The later ones wait for the first, and are not tried one after the other for that.
+    const refused = await Promise.all(
+      [20, 21, 22].map((capacity) => plane.clients.update("a", { capacity })),
+    );
+    for (const answer of refused) {
+      expect(answer).toMatchObject({ ok: false, reason: "unavailable" });
+    }
     expect(performance.now() - asked).toBeLessThan(5_500);
     value(await plane.clients.update("a", { capacity: 30 }));
     // The listener's connection is dead too, and nobody told it.

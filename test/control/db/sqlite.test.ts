@@ -5,12 +5,7 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { openStore } from "../../../src/control/db/store.ts";
 import { EXIT, StartError } from "../../../src/shared/start-error.ts";
-import {
-  ControlPlane,
-  recordingLog,
-  removeTemporaryFolders,
-  temporaryFolder,
-} from "../../support/database.ts";
+import { recordingLog, removeTemporaryFolders, temporaryFolder } from "../../support/database.ts";
 
 afterAll(removeTemporaryFolders);
 
