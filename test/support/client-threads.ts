@@ -9,6 +9,8 @@ export type Job =
   | { readonly kind: "hammer"; readonly buckets: number; readonly times: number }
   /** Takes from client 0 until closed. Answers: admitted at limit 1000, at 2000, torn limits. */
   | { readonly kind: "limits" }
+  /** Takes from client 0, which is never empty, until closed. Answers: admitted, limited. */
+  | { readonly kind: "plenty" }
   /** Takes from the newest churned clients and client 0 until closed. Answers: wrong clients,
    * admitted to client 0, gone ones, then number and admitted of each churned client. */
   | { readonly kind: "churn" }

@@ -74,6 +74,15 @@ class ClientRun {
     return admitted;
   }
 
+  plenty(): number[] {
+    const counts = [0, 0];
+    const slot = this.#table.find(idOf(0));
+    while (!this.#closed()) {
+      counts[this.#table.take(slot, 1e9, this.#out) === ADMITTED ? 0 : 1]! += 1;
+    }
+    return counts;
+  }
+
   churn(): number[] {
     const { NEWEST, ROUNDS, SECONDS } = this.#start.board;
     const counts = { admitted: 0, wrong: 0, gone: 0, churned: new Map<number, number>() };
