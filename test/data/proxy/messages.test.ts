@@ -37,12 +37,14 @@ describe("requests", () => {
 
   test("a chunked body arrives whole", async () => {
     const body = "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
-    using backend = rawBackend();
+    using backend = rawBackend(async (request, { write }) => {
+      await backend.until(() => dechunk(request.body) === "hello world");
+      await write(OK);
+    });
     await using proxy = startProxy({ backends: [backend.url] });
     using client = await RawClient.connect(proxy.port);
     const headers = { "Transfer-Encoding": "chunked" };
     expect((await client.exchange(requestText("POST /", headers, body))).status).toBe(200);
-    await backend.until(() => dechunk(backend.requests[0]!.body) === "hello world");
   });
 
   test.each([

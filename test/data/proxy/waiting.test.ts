@@ -29,10 +29,10 @@ describe("a backend that does not answer", () => {
       await backend.until(() => request.body.endsWith("0\r\n\r\n"));
       await connection.write(OK);
     });
-    await using proxy = startProxy({ backends: [backend.url], config: { requestMs: 400 } });
+    await using proxy = startProxy({ backends: [backend.url], config: { requestMs: 1000 } });
     using client = await RawClient.connect(proxy.port);
     await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }));
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 10; i++) {
       // Slowness is what this is about.
       await Bun.sleep(150);
       await client.send("1\r\nx\r\n");
