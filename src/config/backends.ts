@@ -1,17 +1,16 @@
-// Reads the list of backends: `http://10.0.0.1:8080,http://10.0.0.2:8080;weight=2`. A backend is an
-// origin, nothing more: what a client asks for is what the backend gets, so a path has no place
-// here, and credentials have no place in a list that is logged.
+// Reads the list of backends: `http://10.0.0.1:8080,http://10.0.0.2:8080;weight=2`, where a
+// backend may also say `;max_in_flight=N`.
 
 import type { BackendConfig } from "../config.ts";
+import { MAX_BACKENDS, MAX_IN_FLIGHT, MAX_WEIGHT, parseBackendUrl } from "../shared/backend-url.ts";
 import { type Kind, type Parsed, splitList } from "./kinds.ts";
 
-export const MAX_BACKENDS = 256;
-export const MAX_WEIGHT = 1000;
+export { MAX_BACKENDS, MAX_WEIGHT } from "../shared/backend-url.ts";
 
 type One = { readonly backend: BackendConfig } | { readonly why: string };
 
 export const backends: Kind<readonly BackendConfig[]> = {
-  accepts: `comma-separated URLs such as http://10.0.0.1:8080, each optionally followed by ;weight=N (1 to ${MAX_WEIGHT})`,
+  accepts: `comma-separated URLs such as http://10.0.0.1:8080, each optionally followed by ;weight=N (1 to ${MAX_WEIGHT}) and ;max_in_flight=N`,
   list: true,
   parse(text): Parsed<readonly BackendConfig[]> {
     const items = splitList(text);
@@ -31,33 +30,29 @@ export const backends: Kind<readonly BackendConfig[]> = {
   },
 };
 
+const PARAMETERS: Readonly<Record<string, number>> = {
+  weight: MAX_WEIGHT,
+  max_in_flight: MAX_IN_FLIGHT,
+};
+
 function readOne(text: string): One {
   const [url = "", ...parameters] = text.split(";").map((part) => part.trim());
-  let weight = 1;
+  const values = new Map<string, number>();
   for (const parameter of parameters) {
-    const digits = /^weight\s*=\s*(\d{1,9})$/.exec(parameter)?.[1];
-    weight = Number(digits ?? Number.NaN);
-    if (!(weight >= 1 && weight <= MAX_WEIGHT)) {
-      return { why: `after ; comes weight=N, N from 1 to ${MAX_WEIGHT}` };
+    const [, name = "", digits = ""] = /^([a-z_]+)\s*=\s*(\d{1,9})$/.exec(parameter) ?? [];
+    const most = PARAMETERS[name] ?? 0;
+    const value = Number(digits);
+    if (!(value >= 1 && value <= most)) {
+      return {
+        why: `after ; comes weight=N, N from 1 to ${MAX_WEIGHT}, or max_in_flight=N, N from 1 to ${MAX_IN_FLIGHT}`,
+      };
     }
+    if (values.has(name)) return { why: `one ${name} is enough` };
+    values.set(name, value);
   }
-  if (parameters.length > 1) return { why: "one weight is enough" };
-  const parsed = URL.parse(url);
-  const why = parsed === null || !/^https?:\/\//i.test(url) ? notUrl(url) : objection(parsed, url);
-  return why === null ? { backend: { url: parsed!.origin, weight } } : { why };
-}
-
-function notUrl(url: string): string {
-  if (url === "") return "it is empty";
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(url) && !/^https?:/i.test(url)
-    ? "only http and https are spoken"
-    : "not a URL that starts with http:// or https://";
-}
-
-function objection(url: URL, text: string): string | null {
-  if (url.username !== "" || url.password !== "") return "credentials do not belong in it";
-  if (url.pathname !== "/" || /[?#\\]/.test(text)) {
-    return "a backend has no path or query, only a scheme, a host and a port";
-  }
-  return url.port === "0" ? "port 0 cannot be connected to" : null;
+  const parsed = parseBackendUrl(url);
+  if (!parsed.ok) return { why: parsed.why };
+  const maxInFlight = values.get("max_in_flight");
+  const backend = { url: parsed.origin, weight: values.get("weight") ?? 1 };
+  return { backend: maxInFlight === undefined ? backend : { ...backend, maxInFlight } };
 }

@@ -7,7 +7,7 @@ import type { Kind, Parsed } from "./kinds.ts";
 export const database: Kind<DatabaseConfig> = {
   accepts: "sqlite://PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
   parse(text): Parsed<DatabaseConfig> {
-    const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(text)?.[1];
+    const path = /^sqlite:\/\/(.+)$/i.exec(text)?.[1];
     if (path !== undefined) {
       return /[?#\0]/.test(path)
         ? { ok: false, why: "a path takes no ? or # options" }

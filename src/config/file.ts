@@ -73,22 +73,25 @@ function textOf(name: SettingName, value: unknown): string | null {
   return items.every((item) => item !== null && !item.includes(",")) ? items.join(",") : null;
 }
 
-/** A text, or for backends `{ url, weight }` as well. */
+/** A text, or for backends `{ url, weight, max_in_flight }` as well. */
 function itemText(item: unknown): string | null {
   if (typeof item === "string") return item;
   if (typeof item !== "object" || item === null || Array.isArray(item)) return null;
-  const { url, weight, ...rest } = item as Record<string, unknown>;
-  if (typeof url !== "string" || Object.keys(rest).length > 0) return null;
-  if (weight === undefined) return url;
-  return typeof weight === "number" || typeof weight === "string"
-    ? `${url};weight=${weight}`
-    : null;
+  const { url, ...parameters } = item as Record<string, unknown>;
+  if (typeof url !== "string") return null;
+  let text = url;
+  for (const [name, value] of Object.entries(parameters)) {
+    if (!["weight", "max_in_flight"].includes(name)) return null;
+    if (typeof value !== "number" && typeof value !== "string") return null;
+    text += `;${name}=${value}`;
+  }
+  return text;
 }
 
 function shapeProblem(name: SettingName): string {
   const { kind, secret } = SETTINGS[name];
   if (secret) return "must be a text in quotes";
-  if (name === "BACKENDS") return "must be a list of URLs, or of url: and weight: pairs";
+  if (name === "BACKENDS") return "must be a list of URLs, or of url:, weight: and max_in_flight:";
   return `must be a ${kind.list ? "list of texts" : "single value"}; accepted: ${kind.accepts}`;
 }
 

@@ -87,6 +87,16 @@ export const size: Kind<number> = kind(
   },
 );
 
+/** Statuses of final answers: one, or a range with both its ends. */
+export const statuses: Kind<{ readonly from: number; readonly to: number }> = kind(
+  "a status such as 200 or a range such as 200-399, from 200 to 599",
+  (text) => {
+    const [, from = "", to = from] = /^(\d{3})(?: ?- ?(\d{3}))?$/.exec(text) ?? [];
+    const range = { from: Number(from), to: Number(to) };
+    return range.from >= 200 && range.from <= range.to && range.to <= 599 ? range : undefined;
+  },
+);
+
 export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
   return kind(words.join(" or "), (text) => words.find((word) => word === text.toLowerCase()));
 }

@@ -3,6 +3,7 @@
 // this table, so they cannot differ.
 
 import { availableParallelism } from "node:os";
+import { BALANCERS } from "../shared/balancing/balancer.ts";
 import { backends } from "./backends.ts";
 import { database } from "./database.ts";
 import * as kinds from "./kinds.ts";
@@ -52,7 +53,12 @@ export const SETTINGS = {
   HOST: setting(kinds.host, "::", "address to listen on; `::` is every IPv6 and IPv4 address"),
   PORT: setting(kinds.integer(0, 65_535), "3030", "port to listen on; `0` takes a free one"),
   BACKENDS: setting(backends, "none", "where requests go; a weight is a share of the traffic"),
-  BALANCER: setting(kinds.oneOf("round_robin"), "round_robin", "how a backend is chosen"),
+  BALANCER: setting(kinds.oneOf(...BALANCERS), "round_robin", "how a backend is chosen"),
+  ALLOW_LINK_LOCAL: setting(
+    kinds.onOff,
+    "off",
+    "whether a backend may be at a link-local or cloud metadata address",
+  ),
   DATABASE_URL: setting(database, "sqlite://./gateway.db", "clients and the state of their limits"),
   WORKERS: setting(kinds.integer(1, 64), "CPU cores", "threads that share the port and forward", {
     fallback: () => String(Math.min(availableParallelism(), 64)),
@@ -72,6 +78,26 @@ export const SETTINGS = {
     "successes in a row that make a backend healthy",
   ),
   HEALTH_FALL: setting(kinds.integer(1, 100), "3", "failures in a row that make it unhealthy"),
+  HEALTH_STATUS: setting(
+    kinds.statuses,
+    "200-399",
+    "statuses that a successful health check may have",
+  ),
+  EJECT_AFTER: setting(
+    kinds.integer(0, 1000),
+    "5",
+    "failures in a row (no connection, no answer in time, 502, 503, 504) that eject a backend; `0` is never",
+  ),
+  EJECT_TIME: setting(
+    kinds.duration("100ms", "5m"),
+    "10s",
+    "how long it is ejected; the n-th time in a row n times as long, at most 5m",
+  ),
+  SLOW_START: setting(
+    kinds.duration("0", "1h"),
+    "0",
+    "how long a returning backend takes to come up to its weight; `0` is at once",
+  ),
   ANONYMOUS_CAPACITY: setting(
     capacity,
     "100",

@@ -61,9 +61,10 @@ describe("a reader that does not read", () => {
   test("costs bounded memory; the lost lines are counted once it reads again", async () => {
     const child = unread(`
       // Far more than the pipe and the limit hold together.
-      for (let i = 0; i < 2_000; i++) {
-        output.write(String(i).padEnd(999, ".") + "\\n");
-        if (i % 50 === 0) await Bun.sleep(1);
+      for (let i = 0; i < 1_000; i++) {
+        const line = String(i).padEnd(999, ".") + "\\n";
+        output.write(line + line);
+        if (i % 25 === 0) await Bun.sleep(1);
       }
       console.error("written");
       await output.flush(60_000);

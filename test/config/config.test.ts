@@ -1,0 +1,225 @@
+// What a person who configures the gateway may rely on: defaults, order, places, masking.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { settledText, settingsMarkdown } from "../../src/config/reference.ts";
+import { SETTING_NAMES } from "../../src/config/settings.ts";
+import { type Config, loadConfig } from "../../src/config.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "gateway-config-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function load(yaml: string | null, env: Record<string, string> = {}) {
+  const file = yaml === null ? null : join(folder, "gateway.yaml");
+  if (file !== null) await Bun.write(file, yaml!);
+  return loadConfig({ file, env, terminal: false });
+}
+
+async function accepted(yaml: string | null, env: Record<string, string> = {}): Promise<Config> {
+  const result = await load(yaml, env);
+  if (!result.ok) throw new Error(result.problems.join("\n"));
+  return result.config;
+}
+
+async function problems(yaml: string | null, env: Record<string, string> = {}): Promise<string[]> {
+  const result = await load(yaml, env);
+  return result.ok ? [] : result.problems.map((problem) => problem.replace(`${folder}/`, ""));
+}
+
+test("with nothing set, the defaults are what the README promises", async () => {
+  const config = await accepted(null);
+  expect(config).toMatchObject({
+    host: "::",
+    port: 3030,
+    backends: [],
+    balancer: "round_robin",
+    database: { kind: "sqlite", path: "./gateway.db" },
+    workers: Math.min(navigator.hardwareConcurrency, 64),
+    admin: { token: null, allow: ["127.0.0.0/8", "::1"] },
+    health: { path: "/", intervalMs: 2_000, timeoutMs: 1_000, rise: 2, fall: 3 },
+    anonymous: { capacity: 100, ratePerSec: 50 },
+    unknownClients: "anonymous",
+    trustedProxies: [],
+    flushIntervalMs: 1_000,
+    timeouts: { requestMs: 60_000, connectMs: 2_000, idleMs: 75_000, drainMs: 30_000 },
+    maxBody: 10_000_000,
+    log: { level: "info", format: "json", access: true },
+  });
+  expect(loadConfig({ file: null, env: {}, terminal: true })).toMatchObject({
+    config: { log: { format: "text" } },
+  });
+});
+
+test("the configuration is frozen all the way down and survives being posted to a worker", async () => {
+  const config = await accepted(null, { BACKENDS: "http://a:1" });
+  expect(() => Object.assign(config.backends[0]!, { weight: 2 })).toThrow(TypeError);
+  expect(structuredClone(config)).toEqual(config);
+});
+
+test("the environment wins over the file, the file over the default", async () => {
+  const yaml = "port: 4000\nworkers: 3\n";
+  expect(await accepted(yaml, { PORT: "5000" })).toMatchObject({ port: 5000, workers: 3 });
+});
+
+test("an empty variable and an empty value are not set", async () => {
+  const env = { PORT: "", BACKENDS: "", ADMIN_TOKEN: "" };
+  expect(await accepted("port: 4000\nadmin_token:\n", env)).toMatchObject({
+    port: 4000,
+    backends: [],
+    admin: { token: null },
+  });
+});
+
+test("GATEWAY_CONFIG names the file, --config another one", async () => {
+  const other = join(folder, "other.yaml");
+  await Bun.write(other, "port: 4001\n");
+  const env = { GATEWAY_CONFIG: other };
+  expect(loadConfig({ file: null, env, terminal: false })).toMatchObject({
+    config: { port: 4001 },
+  });
+  expect(await accepted("port: 4000\n", env)).toMatchObject({ port: 4000 });
+});
+
+describe("a list in the file", () => {
+  test.each([
+    ["texts", "backends:\n  - http://a:1\n  - http://b:2;weight=3\n"],
+    ["pairs", "backends:\n  - url: http://a:1\n  - { url: 'http://b:2', weight: 3 }\n"],
+    ["one text, as in the environment", "backends: http://a:1, http://b:2; weight=3\n"],
+  ])("can be %s", async (_, yaml) => {
+    expect((await accepted(yaml)).backends).toEqual([
+      { url: "http://a:1", weight: 1 },
+      { url: "http://b:2", weight: 3 },
+    ]);
+  });
+
+  test("can be empty, which is more than not set", async () => {
+    expect((await accepted("admin_allow: []\n")).admin.allow).toEqual([]);
+    expect((await accepted(null, { ADMIN_ALLOW: "none" })).admin.allow).toEqual([]);
+  });
+
+  test.each([
+    "- url: 1",
+    "- { url: 'http://a', wieght: 2 }",
+    "- [http://a]",
+    "- 'http://a,http://b'",
+  ])("cannot hold %s", async (item) => {
+    expect(await problems(`backends:\n  ${item}\n`)).toEqual([
+      "gateway.yaml:1: backends: must be a list of URLs, or of url: and weight: pairs",
+    ]);
+  });
+});
+
+describe("problems", () => {
+  test("are reported all at once, each with its place", async () => {
+    const yaml = "# comment\nport: 99999\nhealth_intervall: 2s\n\nworkers: [1]\nport: 1\n";
+    expect(await problems(yaml, { LOG_LEVEL: "loud" })).toEqual([
+      "gateway.yaml:6: port: already set on line 2",
+      'gateway.yaml:3: "health_intervall": unknown key; did you mean health_interval?',
+      "gateway.yaml:5: workers: must be a single value; accepted: a whole number from 1 to 64",
+      'environment: LOG_LEVEL: "loud" is refused; accepted: debug or info or warn or error',
+    ]);
+  });
+
+  test("stand in the file also when the environment overrides it", async () => {
+    expect(await problems("port: x\n", { PORT: "1" })).toEqual([
+      'gateway.yaml:1: port: "x" is refused; accepted: a whole number from 0 to 65535',
+    ]);
+  });
+
+  test("of nested keys point to the flat ones", async () => {
+    expect(await problems("health:\n  rise: 2\n")).toEqual([
+      'gateway.yaml:1: "health": unknown key; did you mean health_path, health_interval, health_timeout, health_rise, health_fall?',
+    ]);
+  });
+
+  test.each([
+    ["an open bracket", "port: 1\nadmin_allow: [a,\nworkers: 2\n", 2],
+    ["an indentation that fits nowhere", "port: 1\nbackends:\n  - a\n - b\n", 4],
+    ["a broken first line", "port: [\n", 1],
+  ])("of YAML itself name the line: %s", async (_, yaml, line) => {
+    expect(await problems(yaml)).toEqual([`gateway.yaml:${line}: not valid YAML`]);
+  });
+
+  test.each(["- a\n- b\n", "just text\n"])("of a document without keys: %j", async (yaml) => {
+    expect(await problems(yaml)).toEqual([
+      "gateway.yaml: must hold keys and values, such as port: 3030",
+    ]);
+  });
+
+  test("of a file that cannot be read say why", () => {
+    const at = (file: string) => loadConfig({ file, env: {}, terminal: false });
+    expect(at("/nonexistent/x.yaml")).toEqual({
+      ok: false,
+      problems: ["/nonexistent/x.yaml: cannot be read: there is no such file"],
+    });
+    expect(at("/")).toEqual({ ok: false, problems: ["/: cannot be read: it is a directory"] });
+  });
+
+  test("an empty file is no problem", async () => {
+    expect(await problems("")).toEqual([]);
+    expect(await problems("# nothing\n")).toEqual([]);
+  });
+});
+
+describe("secrets", () => {
+  const secret = "p4ss-w0rd";
+
+  test.each([
+    ["a token with a space", "ADMIN_TOKEN", `${secret} x`],
+    ["a database of another kind", "DATABASE_URL", `mysql://user:${secret}@host/db`],
+    ["a password with a slash", "DATABASE_URL", `postgres://user:a/${secret}@host:x/db`],
+    ["a password in the query", "DATABASE_URL", `mysql://host/db?password=${secret}&x=1`],
+    ["credentials of a backend", "BACKENDS", `http://a:1,http://user:${secret}@host`],
+  ])("are not in the problem: %s", async (_, name, value) => {
+    const found = await problems(null, { [name]: value });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(name);
+    expect(found[0]).not.toContain(secret);
+  });
+
+  test("are not in the summary", async () => {
+    const result = await load(null, {
+      ADMIN_TOKEN: secret,
+      DATABASE_URL: `postgres://user:${secret}@host/db`,
+    });
+    if (!result.ok) throw new Error(result.problems.join("\n"));
+    const text = settledText(result.settled);
+    expect(text).not.toContain(secret);
+    expect(text).toMatch(/ADMIN_TOKEN +\*\*\* +\(environment\)/);
+    expect(text).toContain("postgres://user:***@host/db");
+    expect(JSON.stringify(result.config)).toContain(secret);
+  });
+
+  test("in the file must be texts, because YAML would change a number", async () => {
+    expect(await problems("admin_token: 0123456789\n")).toEqual([
+      "gateway.yaml:1: admin_token: must be a text in quotes",
+    ]);
+    expect((await accepted("admin_token: '0123456789'\n")).admin.token).toBe("0123456789");
+  });
+});
+
+describe("warnings", () => {
+  const warnings = async (env: Record<string, string>) => {
+    const result = await load(null, env);
+    return result.ok ? result.warnings : result.problems;
+  };
+
+  test("say that there are no backends, and that a token is short", async () => {
+    expect(await warnings({ ADMIN_TOKEN: "short" })).toEqual([
+      "no BACKENDS are set: every forwarded request is answered with 503",
+      "ADMIN_TOKEN is shorter than 16 characters and can be guessed",
+    ]);
+    expect(await warnings({ BACKENDS: "http://a", ADMIN_TOKEN: "x".repeat(16) })).toEqual([]);
+  });
+});
+
+test("the table for the README has a row for every setting and no broken cell", () => {
+  const rows = settingsMarkdown().split("\n").slice(2);
+  expect(rows).toHaveLength(SETTING_NAMES.length);
+  for (const row of rows) expect(row.match(/\|/g)).toHaveLength(5);
+});
