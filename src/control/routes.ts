@@ -42,21 +42,51 @@ export const ROUTING = {
   handler: { standardHostname: false },
 } as const;
 
-/** `app` must have been created with `ROUTING`. */
-export function controlRoutes(options: ControlRoutesOptions) {
+/** Answers what is no control route. */
+export type Otherwise = (request: Request, server: Server) => Response | Promise<Response>;
+
+/**
+ * The application must have been created with `ROUTING`. `otherwise` becomes its catch-all, which
+ * stands here because of one case: of a request without a Host, HTTP/1.0's, Bun makes no URL, so
+ * Elysia takes a part of the target for the path and finds no control route.
+ */
+export function controlRoutes(options: ControlRoutesOptions, otherwise?: Otherwise) {
   const answer = createControl(options);
   const routes = new Elysia();
   const hook = { parse: "none" as const, detail: { hide: true } };
-  const handler = ({ request, server }: { request: Request; server: PeerSource | null }) =>
+  const control = (request: Request, server: Server | null) =>
     answer(request, server?.requestIP(request)?.address ?? null);
+  /** Elysia's choice, but for a bare target, where its idea of the path is wrong. */
+  const choose = (request: Request, server: Server | null, isControl: boolean) => {
+    const reserved = isBareTarget(request.url) ? isReserved(request.url) : isControl;
+    return reserved || !otherwise ? control(request, server) : otherwise(request, server!);
+  };
+  // Elysia reads these functions' text: taking the context as a whole would make it parse query,
+  // cookies and headers first, which costs 3 µs a request.
+  const toControl = ({ request, server }: Context) => choose(request, server, true);
   for (const prefix of CONTROL_PREFIXES) {
-    routes.all(prefix, handler, hook).all(`${prefix}/*`, handler, hook);
+    routes.all(prefix, toControl, hook).all(`${prefix}/*`, toControl, hook);
   }
+  if (otherwise) routes.all("/*", ({ request, server }) => choose(request, server, false), hook);
   return routes;
 }
 
-interface PeerSource {
-  requestIP(request: Request): { readonly address: string } | null;
+type Server = Bun.Server<unknown>;
+type Context = { readonly request: Request; readonly server: Server | null };
+
+/** Bun gives the target alone where it could make no URL: Host missing or malformed. */
+function isBareTarget(url: string): boolean {
+  return url.charCodeAt(0) === 47; // "/"
+}
+
+function isReserved(target: string): boolean {
+  const path = absolute(target).pathname;
+  return CONTROL_PREFIXES.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+}
+
+function absolute(target: string): URL {
+  // Not new URL(target, base): "//x" would name another host.
+  return new URL(`http://localhost${target}`);
 }
 
 function createControl(options: ControlRoutesOptions) {
@@ -64,15 +94,19 @@ function createControl(options: ControlRoutesOptions) {
   const access = createAccess(options.admin);
   const open = openPaths(options.admin.token !== null);
   return async (request: Request, peer: string | null): Promise<Response> => {
-    const path = pathOf(request.url);
-    if (path === null) {
+    const bare = isBareTarget(request.url);
+    if (bare && request.headers.has("host")) {
       return problem(400, { title: "Bad Request", detail: "The Host header is not valid." });
     }
+    const url = bare ? absolute(request.url) : new URL(request.url);
+    const path = url.pathname;
     const refused = open.has(path) ? null : access(request, peer);
     if (refused) return finish(isPageVisit(request, refused, path) ? signInPage() : refused);
     // HEAD is GET without the body (RFC 9110 §9.3.2), which the server leaves out by itself.
-    const asked = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
-    return finish(await app.handle(asked));
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const same = method === request.method && !bare;
+    const { headers, body } = request;
+    return finish(await app.handle(same ? request : new Request(url, { method, headers, body })));
   };
 }
 
@@ -88,11 +122,6 @@ function controlApp(options: ControlRoutesOptions): AnyElysia {
 function openPaths(withToken: boolean): ReadonlySet<string> {
   const assets = Object.keys(ASSETS).map((name) => `/swagger/${name}`);
   return new Set(["/-/healthy", "/-/ready", ...(withToken ? assets : [])]);
-}
-
-/** Null when Bun could not make a URL of the request, which a malformed Host header causes. */
-function pathOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).pathname : null;
 }
 
 /** A person opened the page in a browser, which has no way to send the token by itself. */

@@ -27,24 +27,22 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
   const errors: LoggedLine[] = [];
   const app = new Elysia(ROUTING)
     .use(
-      controlRoutes({
-        clients,
-        admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
-        version: "0.0.0-test",
-        log: recorder(errors),
-        readiness: () => ({ ready: true }),
-        backends: () => [],
-        metrics: () => "",
-        ...options,
-      }),
-    )
-    .all(
-      "/*",
-      ({ request }) => {
-        proxied.push(request.url);
-        return new Response("from a backend");
-      },
-      { parse: "none" },
+      controlRoutes(
+        {
+          clients,
+          admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
+          version: "0.0.0-test",
+          log: recorder(errors),
+          readiness: () => ({ ready: true }),
+          backends: () => [],
+          metrics: () => "",
+          ...options,
+        },
+        ({ url: target }) => {
+          proxied.push(target);
+          return new Response("from a backend");
+        },
+      ),
     )
     .listen({ port: 0, hostname: "127.0.0.1", reusePort: false });
   const port = app.server!.port!;

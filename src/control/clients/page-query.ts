@@ -6,7 +6,7 @@ import { DEFAULT_PAGE, PageQuery } from "./model.ts";
 import { InvalidFields } from "../refusal.ts";
 import { describeErrors } from "../validation.ts";
 
-const validator = getSchemaValidator(PageQuery, { normalize: false })!;
+const validator = getSchemaValidator(PageQuery, { normalize: false });
 
 /** Throws `InvalidFields` (422). */
 export function readPageQuery(url: string): { limit: number; after: string | null } {
