@@ -42,7 +42,7 @@ export async function tryBackend(
   exchange.controller = controller;
   forward.deadlines.add(exchange, forward.clock());
   try {
-    return await fetch(origin + targetOf(request.url), {
+    const response = await fetch(origin + targetOf(request.url), {
       method,
       headers: request.headers,
       body: requestBody(exchange, forward.deadlines, forward.maxBody),
@@ -55,6 +55,10 @@ export async function tryBackend(
       // Deadlines are ours; Bun's would cut a quiet stream after five minutes.
       timeout: false,
     } satisfies BunFetchRequestInit & { body: ForwardedBody });
+    if (response.status >= 200 && response.status <= 599) return response;
+    // Bun can make no answer of it, and nobody asked for a switch of protocols.
+    controller.abort();
+    return "malformed";
   } catch (error) {
     return exchange.cancelled ?? failureOf(error);
   } finally {

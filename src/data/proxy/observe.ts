@@ -18,6 +18,7 @@ const CONNECT_FAILED = counter("upstream_connect_failed");
 const RESET = counter("upstream_reset");
 const TIMEOUT = counter("upstream_timeout");
 const NONE_HEALTHY = counter("upstream_none_healthy");
+const SATURATED = counter("upstream_saturated");
 const RETRIES = counter("upstream_retries");
 const CLIENT_ABORTS = counter("client_aborts");
 
@@ -68,6 +69,10 @@ export class Observer {
 
   noneHealthy(): void {
     this.#metrics.add(NONE_HEALTHY);
+  }
+
+  saturated(): void {
+    this.#metrics.add(SATURATED);
   }
 
   /** A backend's headers are there. `sentAt`: ns, when this try began. */

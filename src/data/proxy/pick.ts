@@ -1,24 +1,34 @@
 // Which backend gets the request, and whether another one may have it after a failure: at most one
-// try for each, and only where repeating is safe (RFC 9110 §9.2.2). Draws from the rotation that
-// all threads share; writes the exchange's backend.
+// try for each, and only where repeating is safe (RFC 9110 §9.2.2). Begins the request in the table
+// that all threads share; writes the exchange's backend.
 
+import { SATURATED } from "../../shared/backend-table.ts";
+import { keyOf } from "../../shared/balancing/balancer.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Failure } from "./forward.ts";
 import { isUntouched } from "./request-body.ts";
 
 export interface Backends {
-  next(): number;
-  nextExcept(tried: readonly number[]): number;
+  readonly usesKey: boolean;
+  /** A slot, with a request begun there; or NONE_OPEN or SATURATED. */
+  acquire(key: number, tried: readonly number[]): number;
   url(slot: number): string;
 }
 
-/** The origin of the backend whose turn it is; null when no (other) backend is healthy. */
-export function pick(exchange: Exchange, backends: Backends): string | null {
-  const slot = exchange.tried === null ? backends.next() : backends.nextExcept(exchange.tried);
-  if (slot < 0) return null;
+/** `none`: no (other) backend is open. `saturated`: each has as many requests as it may have. */
+export type Pick = "picked" | "none" | "saturated";
+
+const NOTHING_TRIED: readonly number[] = [];
+
+/** Sets the exchange's backend and begins the request there. */
+export function pick(exchange: Exchange, backends: Backends): Pick {
+  // Who is limited together stays together: the client, or the address.
+  const key = backends.usesKey ? keyOf(exchange.clientId ?? exchange.address) : 0;
+  const slot = backends.acquire(key, exchange.tried ?? NOTHING_TRIED);
+  if (slot < 0) return slot === SATURATED ? "saturated" : "none";
   exchange.backend = slot;
   exchange.backendUrl = backends.url(slot);
-  return exchange.backendUrl;
+  return "picked";
 }
 
 /** Idempotent by RFC 9110 §9.2.2. */

@@ -3,6 +3,7 @@
 // the exchange and, through it, this worker's row of the backend table.
 
 import type { Config } from "../../config.ts";
+import type { BackendFailure } from "../../shared/backend-table.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
@@ -14,10 +15,10 @@ import { type BodyOutcome, deliver } from "./response-body.ts";
 import * as responses from "./responses.ts";
 
 export interface BackendPool extends Backends {
-  begin(slot: number): void;
   end(slot: number): void;
-  connectionFailed(slot: number): boolean;
-  answered(slot: number): void;
+  /** True, as with `answered`: the main thread should look at the backend. */
+  failed(slot: number, failure: BackendFailure): boolean;
+  answered(slot: number, status: number): boolean;
 }
 
 export interface RelayOptions {
@@ -54,43 +55,48 @@ export class Relay {
     // the connection and not to the request, so `#over` takes it back.
     exchange.listener.timeout(exchange.request, 0);
     prepareRequest(exchange);
-    let origin = pick(exchange, this.#backends);
-    if (origin === null) {
+    const picked = pick(exchange, this.#backends);
+    if (picked === "none") {
       this.#observer.noneHealthy();
       return this.#unserved(exchange, responses.noneHealthy());
+    }
+    if (picked === "saturated") {
+      this.#observer.saturated();
+      return this.#unserved(exchange, responses.saturated());
     }
     for (;;) {
       const slot = exchange.backend;
       const sentAt = this.#forward.clock();
-      this.#backends.begin(slot);
-      const outcome = await tryBackend(exchange, origin, this.#forward);
+      const outcome = await tryBackend(exchange, exchange.backendUrl!, this.#forward);
       if (typeof outcome !== "string") return this.#handOn(exchange, outcome, sentAt);
       this.#backends.end(slot);
       this.#failed(slot, outcome);
-      origin = mayTryAnother(exchange, outcome) ? this.#another(exchange, slot) : null;
-      if (origin === null) return this.#unserved(exchange, this.#answerFor(exchange, outcome));
+      if (!mayTryAnother(exchange, outcome) || !this.#another(exchange, slot)) {
+        return this.#unserved(exchange, this.#answerFor(exchange, outcome));
+      }
     }
   }
 
   #handOn(exchange: Exchange, response: Response, sentAt: number): Response {
-    this.#backends.answered(exchange.backend);
+    const { backend } = exchange;
+    if (this.#backends.answered(backend, response.status)) this.#onBackendFailed(backend);
     this.#observer.answered(exchange, response.status, sentAt);
     prepareResponse(exchange, response.headers);
     return deliver(exchange, response, this.#bodyEnded);
   }
 
-  /** Only failures to connect speak of the backend's health: a client can provoke the others. */
+  /** What the client did wrong says nothing about the backend. */
   #failed(slot: number, failure: Failure): void {
     this.#observer.failed(failure);
-    if (failure !== "unconnected") return;
-    if (this.#backends.connectionFailed(slot)) this.#onBackendFailed(slot);
+    if (failure === "client" || failure === "too_large") return;
+    if (this.#backends.failed(slot, failure)) this.#onBackendFailed(slot);
   }
 
-  #another(exchange: Exchange, failedSlot: number): string | null {
+  #another(exchange: Exchange, failedSlot: number): boolean {
     (exchange.tried ??= []).push(failedSlot);
-    const origin = pick(exchange, this.#backends);
-    if (origin !== null) this.#observer.retried();
-    return origin;
+    if (pick(exchange, this.#backends) !== "picked") return false;
+    this.#observer.retried();
+    return true;
   }
 
   #answerFor(exchange: Exchange, failure: Failure): Response {

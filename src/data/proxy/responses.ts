@@ -97,6 +97,15 @@ export function noneHealthy(): Response {
   return problemText(503, UNAVAILABLE);
 }
 
+const SATURATED = problemBody(503, {
+  title: "Service Unavailable",
+  detail: "Service not available: every backend has as many requests as it may have.",
+});
+
+export function saturated(): Response {
+  return problemText(503, SATURATED, { "retry-after": "1" });
+}
+
 const BAD_GATEWAY = problemBody(502, {
   title: "Bad Gateway",
   detail: "The backend failed before it answered.",

@@ -135,11 +135,14 @@ describe("a connection that the backend closed while it was idle", () => {
 });
 
 describe("an answer that is not HTTP", () => {
-  test("is 502", async () => {
-    const many = Array.from({ length: 300 }, (_, i) => `X-${i}: 1\r\n`).join("");
-    using backend = rawBackend((_, { write }) =>
-      write(`HTTP/1.1 200 OK\r\n${many}Content-Length: 0\r\n\r\n`),
-    );
+  const many = Array.from({ length: 300 }, (_, i) => `X-${i}: 1\r\n`).join("");
+
+  test.each([
+    ["too many headers", `HTTP/1.1 200 OK\r\n${many}Content-Length: 0\r\n\r\n`],
+    ["a status above 599", "HTTP/1.1 799 Odd\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    ["an unasked switch of protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"],
+  ])("is 502: %s", async (_, answer) => {
+    using backend = rawBackend((_request, { write }) => write(answer));
     await using proxy = startProxy({ backends: [backend.url] });
     expect((await fetch(proxy.url)).status).toBe(502);
     await proxy.idle();
