@@ -4,6 +4,8 @@
 
 import { loadValues, type Settled, type Sources } from "./config/load.ts";
 import type { Values } from "./config/settings.ts";
+import type { BalancerName } from "./shared/balancing/balancer.ts";
+import { namesLinkLocal } from "./shared/backend-url.ts";
 import type { LogLevel } from "./shared/log.ts";
 
 export interface BackendConfig {
@@ -11,13 +13,13 @@ export interface BackendConfig {
   readonly url: string;
   /** Share of the traffic relative to the other backends. Integer, 1 to 1000. */
   readonly weight: number;
+  /** Most requests at a time over all workers, at least 1; left out, there is no limit. */
+  readonly maxInFlight?: number;
 }
 
 export type DatabaseConfig =
   | { readonly kind: "sqlite"; readonly path: string }
   | { readonly kind: "postgres"; readonly url: string };
-
-export type BalancerName = "round_robin";
 
 export interface Config {
   /** Address to listen on; `::` means every IPv6 and IPv4 address. */
@@ -25,6 +27,8 @@ export interface Config {
   readonly port: number;
   readonly backends: readonly BackendConfig[];
   readonly balancer: BalancerName;
+  /** Backends may be at link-local and metadata addresses. */
+  readonly allowLinkLocal: boolean;
   readonly database: DatabaseConfig;
   /** Data-plane threads, 1 to 64. */
   readonly workers: number;
@@ -42,6 +46,17 @@ export interface Config {
     readonly rise: number;
     /** Failures in a row that make a healthy backend unhealthy. */
     readonly fall: number;
+    /** Statuses of a check that succeeded, both ends included. */
+    readonly statusFrom: number;
+    readonly statusTo: number;
+  };
+  readonly ejection: {
+    /** Failures in a row, of any kind, that eject a backend; 0: none is ejected. */
+    readonly after: number;
+    /** Of the first ejection; the n-th one in short order takes n times as long. */
+    readonly baseMs: number;
+    /** A returning backend comes up to its weight in this time; 0: at once. */
+    readonly slowStartMs: number;
   };
   readonly anonymous: { readonly capacity: number; readonly ratePerSec: number };
   readonly unknownClients: "anonymous" | "reject";
@@ -82,6 +97,8 @@ export function loadConfig(sources: Sources): ConfigResult {
   const loaded = loadValues(sources);
   if (!loaded.ok) return loaded;
   const config = deepFreeze(assemble(loaded.values));
+  const problems = contradictionsIn(config);
+  if (problems.length > 0) return { ok: false, problems };
   return { ok: true, config, settled: loaded.settled, warnings: warningsOf(config) };
 }
 
@@ -91,6 +108,7 @@ function assemble(values: Values): Config {
     port: values.PORT,
     backends: values.BACKENDS,
     balancer: values.BALANCER,
+    allowLinkLocal: values.ALLOW_LINK_LOCAL,
     database: values.DATABASE_URL,
     workers: values.WORKERS,
     admin: { token: values.ADMIN_TOKEN, allow: values.ADMIN_ALLOW },
@@ -100,6 +118,13 @@ function assemble(values: Values): Config {
       timeoutMs: values.HEALTH_TIMEOUT,
       rise: values.HEALTH_RISE,
       fall: values.HEALTH_FALL,
+      statusFrom: values.HEALTH_STATUS.from,
+      statusTo: values.HEALTH_STATUS.to,
+    },
+    ejection: {
+      after: values.EJECT_AFTER,
+      baseMs: values.EJECT_TIME,
+      slowStartMs: values.SLOW_START,
     },
     anonymous: {
       capacity: values.ANONYMOUS_CAPACITY,
@@ -117,6 +142,17 @@ function assemble(values: Values): Config {
     maxBody: values.MAX_BODY,
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT, access: values.ACCESS_LOG },
   };
+}
+
+/** What is wrong only together. */
+function contradictionsIn({ backends, allowLinkLocal }: Config): string[] {
+  if (allowLinkLocal) return [];
+  return backends
+    .filter(({ url }) => namesLinkLocal(url))
+    .map(
+      ({ url }) =>
+        `BACKENDS: ${url} is a link-local or metadata address; accepted only with ALLOW_LINK_LOCAL=on`,
+    );
 }
 
 /** Shorter tokens can be guessed by trying. */

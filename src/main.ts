@@ -155,11 +155,16 @@ class Gateway {
   }
 }
 
-function reserveTables({ anonymous, health, workers }: Config): SharedTables {
+function reserveTables({ anonymous, balancer, ejection, health, workers }: Config): SharedTables {
   return {
     clients: ClientTable.reserve(),
     anonymous: AnonymousTable.reserve(anonymous),
-    backends: BackendTable.reserve({ workers, fall: health.fall }),
+    backends: BackendTable.reserve({
+      workers,
+      fall: health.fall,
+      ejectAfter: ejection.after,
+      balancer,
+    }),
     metrics: MetricsTable.reserve({ workers }),
     state: ProcessState.reserve(),
   };

@@ -91,7 +91,7 @@ function itemText(item: unknown): string | null {
 function shapeProblem(name: SettingName): string {
   const { kind, secret } = SETTINGS[name];
   if (secret) return "must be a text in quotes";
-  if (name === "BACKENDS") return "must be a list of URLs, or of url:, weight: and max_in_flight:";
+  if (name === "BACKENDS") return "must be a list of URLs, or of url: and weight: pairs";
   return `must be a ${kind.list ? "list of texts" : "single value"}; accepted: ${kind.accepts}`;
 }
 

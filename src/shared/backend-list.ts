@@ -4,6 +4,7 @@
 // Always holds: a configured slot has its URL, weight and starting totals in place.
 
 import {
+  BAR,
   backendLayout,
   type BackendRow,
   backendRows,
@@ -20,14 +21,32 @@ export interface Backend {
   readonly url: string;
   /** Share of the traffic relative to the others. Integer, at least 1. */
   readonly weight: number;
+  /** Most requests in flight over all workers, at least 1; null is no limit. Omitted: null. */
+  readonly maxInFlight?: number | null;
+  /** Takes no new requests. Omitted: false. */
+  readonly draining?: boolean;
 }
 
 /** One backend, for people and metrics. */
 export interface BackendView {
   readonly slot: number;
+  /** Short and stable: follows from the URL. */
+  readonly id: string;
   readonly url: string;
   readonly weight: number;
+  /** Percent of the weight that counts now; below 100 while it starts slowly. */
+  readonly share: number;
+  readonly maxInFlight: number | null;
+  /** It gets requests: healthy, and neither ejected nor draining nor forbidden. */
+  readonly open: boolean;
+  /** What checks and failures to connect say. */
   readonly healthy: boolean;
+  readonly draining: boolean;
+  /** Its name leads to an address that is not allowed. */
+  readonly forbidden: boolean;
+  /** Wall clock, ms since 1970, of its earliest return; null while it is not ejected. */
+  readonly ejectedUntilMs: number | null;
+  readonly ejections: number;
   /** Wall clock, ms since 1970, of the last change of `healthy`; 0 before the first one. */
   readonly sinceMs: number;
   /** Changes of `healthy`, the first one included. */
@@ -38,6 +57,15 @@ export interface BackendView {
   readonly failures: number;
   readonly lastCheck: HealthCheck | null;
 }
+
+/** What a slot must forget of the backend it held before. */
+const CLEARED = [
+  FIELD.connectionFailures,
+  FIELD.checkFailures,
+  FIELD.flips,
+  FIELD.outliers,
+  FIELD.ejections,
+];
 
 export class BackendList {
   readonly #maxBackends: number;
@@ -66,24 +94,33 @@ export class BackendList {
   /** See `BackendTable.setBackends`. What is removed is unhealthy from here on. */
   replace(backends: readonly Backend[]): void {
     this.#refuse(backends);
-    const wanted = new Map(backends.map((backend) => [backend.url, backend.weight]));
+    const wanted = new Map(backends.map((backend) => [backend.url, backend]));
     for (const slot of this.slots()) {
       const url = this.#records.url(slot);
-      const weight = wanted.get(url);
-      if (weight === undefined) this.#remove(slot);
-      else this.#write(slot, FIELD.weight, weight);
+      const backend = wanted.get(url);
+      if (backend === undefined) this.#remove(slot);
+      else this.#set(slot, backend);
       wanted.delete(url);
     }
-    for (const [url, weight] of wanted) this.#place({ url, weight });
+    for (const backend of wanted.values()) this.#place(backend);
   }
 
   #view(slot: number): BackendView {
     const before = (field: number): number => this.#records.number(slot, field);
+    const barred = this.#read(slot, FIELD.barred);
     return {
       slot,
+      id: this.#records.id(slot),
       url: this.#records.url(slot),
       weight: this.#read(slot, FIELD.weight),
-      healthy: this.#read(slot, FIELD.healthy) === 1,
+      share: this.#read(slot, FIELD.share),
+      maxInFlight: this.#read(slot, FIELD.maxInFlight) || null,
+      open: barred === 0,
+      healthy: (barred & BAR.unhealthy) === 0,
+      draining: (barred & BAR.draining) !== 0,
+      forbidden: (barred & BAR.forbidden) !== 0,
+      ejectedUntilMs: barred & BAR.ejected ? before(NUMBER.ejectedUntil) : null,
+      ejections: this.#read(slot, FIELD.ejections),
       sinceMs: this.#records.number(slot, NUMBER.since),
       flips: this.#read(slot, FIELD.flips),
       inFlight: this.#total(slot, "inFlight"),
@@ -105,21 +142,24 @@ export class BackendList {
 
   #remove(slot: number): void {
     this.#write(slot, FIELD.configured, 0);
-    this.#write(slot, FIELD.healthy, 0);
+    this.#write(slot, FIELD.barred, BAR.unhealthy);
   }
 
-  #place({ url, weight }: Backend): void {
-    const slot = this.#freeSlot();
-    for (const field of [
-      FIELD.healthy,
-      FIELD.connectionFailures,
-      FIELD.checkFailures,
-      FIELD.flips,
-    ]) {
-      this.#write(slot, field, 0);
-    }
+  #set(slot: number, { weight, maxInFlight, draining }: Backend): void {
     this.#write(slot, FIELD.weight, weight);
-    this.#records.writeUrl(slot, url);
+    this.#write(slot, FIELD.maxInFlight, maxInFlight ?? 0);
+    const at = intsAt(slot) + FIELD.barred;
+    if (draining) Atomics.or(this.#ints, at, BAR.draining);
+    else Atomics.and(this.#ints, at, ~BAR.draining);
+  }
+
+  #place(backend: Backend): void {
+    const slot = this.#freeSlot();
+    this.#write(slot, FIELD.barred, BAR.unhealthy);
+    for (const field of CLEARED) this.#write(slot, field, 0);
+    this.#write(slot, FIELD.share, 100);
+    this.#set(slot, backend);
+    this.#records.writeUrl(slot, backend.url);
     this.#records.clearCheck(slot);
     this.#records.writeNumber(slot, NUMBER.since, 0);
     this.#records.writeNumber(slot, NUMBER.requestsBefore, this.#total(slot, "requests"));

@@ -2,11 +2,14 @@
 // and `backend-record.ts` read and write. Slot = number of a backend, row = number of a worker.
 //
 //   rotation      see rotation.ts
+//   header        word 0: grows with each change of who may be picked, or of a weight; main writes
 //   records       one a slot, RECORD_BYTES apart; fields below
 //   rows          one a worker: in flight Int32[slots], requests Float64[slots], failures
-//                 Float64[slots]; written by that worker alone, so no atomics; read by all.
+//                 Float64[slots]; written by that worker alone, so mostly without atomics (a
+//                 backend with a limit is the exception, see backend-picker.ts); read by all.
 //                 An aligned 8-byte access does not tear on the 64-bit machines Bun runs on.
 
+import type { BalancerName } from "./balancing/balancer.ts";
 import { ROTATION_BYTES } from "./rotation.ts";
 
 export interface BackendTableMemory {
@@ -15,7 +18,22 @@ export interface BackendTableMemory {
   readonly maxBackends: number;
   /** Failures in a row that make a healthy backend unhealthy. */
   readonly fall: number;
+  /** Failures in a row, of any kind, after which the main thread looks; 0: it never does. */
+  readonly ejectAfter: number;
+  readonly balancer: BalancerName;
 }
+
+/** Why a backend gets no requests: the bits of `FIELD.barred`. None: it is open. */
+export const BAR = {
+  /** The active checks or failures to connect say that it is down. */
+  unhealthy: 1,
+  /** Its answers were failures, so it pauses. */
+  ejected: 2,
+  /** Somebody wants it to run empty. */
+  draining: 4,
+  /** Its name leads to an address that is not allowed. */
+  forbidden: 8,
+} as const;
 
 /** Int32 fields of a record, in words from its start. "main" writes unless said otherwise. */
 export const FIELD = {
@@ -23,8 +41,8 @@ export const FIELD = {
   generation: 0,
   /** 1 while the slot holds a backend of the present configuration. */
   configured: 1,
-  /** 1 healthy, 0 not. Main sets both ways; any worker may swap 1 to 0. */
-  healthy: 2,
+  /** BAR bits. Main sets and clears all; any worker may set `unhealthy`. */
+  barred: 2,
   weight: 3,
   /** Connection failures in a row, seen while forwarding. Workers add, workers and main clear. */
   connectionFailures: 4,
@@ -37,6 +55,16 @@ export const FIELD = {
   checkSequence: 8,
   checkOk: 9,
   checkDetailLength: 10,
+  /** Percent of its weight that counts now: 100, or less while it starts slowly. */
+  share: 11,
+  /** Most requests in flight; 0 is no limit. */
+  maxInFlight: 12,
+  /** Failures of any kind in a row, seen while forwarding. Workers add; workers and main set. */
+  outliers: 13,
+  /** How often it was ejected. */
+  ejections: 14,
+  /** Grows when connections made before should not be used again. */
+  epoch: 15,
 } as const;
 
 /** Float64 fields of a record, in 8-byte words from its start. Main writes. */
@@ -49,6 +77,8 @@ export const NUMBER = {
   /** Totals of the rows when this slot got its backend: what an earlier one left behind. */
   requestsBefore: 11,
   failuresBefore: 12,
+  /** Wall clock, ms since 1970: the earliest return of an ejected backend. */
+  ejectedUntil: 13,
 } as const;
 
 export const MAX_URL_BYTES = 512;
@@ -57,10 +87,12 @@ export const URL_OFFSET = 128;
 export const DETAIL_OFFSET = URL_OFFSET + MAX_URL_BYTES;
 export const RECORD_BYTES = DETAIL_OFFSET + MAX_DETAIL_BYTES;
 
-const RECORDS_AT = align(ROTATION_BYTES);
+const HEADER_AT = align(ROTATION_BYTES);
+const RECORDS_AT = HEADER_AT + 128;
 
 /** All offsets of one table, in bytes. */
 export interface BackendLayout {
+  readonly header: number;
   readonly records: number;
   readonly rows: number;
   readonly rowBytes: number;
@@ -70,7 +102,8 @@ export interface BackendLayout {
 export function backendLayout(workers: number, maxBackends: number): BackendLayout {
   const rows = RECORDS_AT + maxBackends * RECORD_BYTES;
   const rowBytes = align(maxBackends * 4) + align(maxBackends * 8) * 2;
-  return { records: RECORDS_AT, rows, rowBytes, total: rows + workers * rowBytes };
+  const total = rows + workers * rowBytes;
+  return { header: HEADER_AT, records: RECORDS_AT, rows, rowBytes, total };
 }
 
 /** One worker's counters, one element a slot. */

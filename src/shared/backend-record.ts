@@ -2,6 +2,7 @@
 // writes, any thread reads. Both are guarded by a sequence number that is odd during a write, so a
 // reader never sees half of one. The hot flags and counts are in backend-table.ts.
 
+import { backendId } from "./backend-id.ts";
 import {
   backendLayout,
   type BackendTableMemory,
@@ -31,6 +32,7 @@ export class BackendRecords {
   readonly #decoder = new TextDecoder();
   readonly #encoder = new TextEncoder();
   readonly #urls: string[];
+  readonly #ids: string[];
   readonly #generations: Int32Array;
 
   constructor(memory: BackendTableMemory) {
@@ -40,6 +42,7 @@ export class BackendRecords {
     this.#ints = new Int32Array(memory.buffer, records, length / 4);
     this.#numbers = new Float64Array(memory.buffer, records, length / 8);
     this.#urls = new Array<string>(memory.maxBackends).fill("");
+    this.#ids = new Array<string>(memory.maxBackends).fill("");
     this.#generations = new Int32Array(memory.maxBackends).fill(-1);
   }
 
@@ -50,9 +53,16 @@ export class BackendRecords {
       const generation = Atomics.load(this.#ints, at);
       if (generation % 2 === 1) continue;
       this.#urls[slot] = this.#text(slot, URL_OFFSET, FIELD.urlLength);
+      this.#ids[slot] = "";
       this.#generations[slot] = generation;
     }
     return this.#urls[slot]!;
+  }
+
+  /** See `backendId`. */
+  id(slot: number): string {
+    const url = this.url(slot);
+    return (this.#ids[slot] ||= backendId(url));
   }
 
   writeUrl(slot: number, url: string): void {

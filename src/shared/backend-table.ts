@@ -1,86 +1,112 @@
-// The backends as all threads see them, in one SharedArrayBuffer: which exist, which are healthy,
-// whose turn it is, what each has in flight. The main thread writes the list, the health and the
-// rotation; workers draw from the rotation, count in their own row, and may swap healthy to
-// unhealthy. Nobody waits for anybody.
-// Always holds: next() answers a slot that was healthy when it was looked at.
+// The backends as all threads see them, in one SharedArrayBuffer: which exist, which are open to
+// requests, whose turn it is, what each has in flight. The main thread writes the list, the bars and
+// the rotation; workers pick, count in their own row, and may bar a backend that does not connect.
+// Nobody waits for anybody. This file is the face of it; the parts stand beside it.
+// Always holds: a pick answers a slot that was open when it was looked at.
 
+import { BackendCondition } from "./backend-condition.ts";
 import {
+  BAR,
   backendLayout,
   type BackendRow,
   backendRows,
   type BackendTableMemory,
   FIELD,
   NUMBER,
-  RECORD_BYTES,
 } from "./backend-memory.ts";
 import { type Backend, BackendList, type BackendView } from "./backend-list.ts";
-import { BackendRecords, type HealthCheck, intsAt } from "./backend-record.ts";
+import { BackendPicker } from "./backend-picker.ts";
+import { BackendRecords, type HealthCheck } from "./backend-record.ts";
+import type { BalancerName } from "./balancing/balancer.ts";
 import { Rotation } from "./rotation.ts";
 import { buildSchedule } from "./schedule.ts";
 
 export type { Backend, BackendView } from "./backend-list.ts";
 export type { BackendTableMemory } from "./backend-memory.ts";
+export { NONE_OPEN, SATURATED } from "./backend-picker.ts";
 export type { HealthCheck } from "./backend-record.ts";
 
+/** How a try to forward a request failed at the backend. `unconnected`: nothing was sent. */
+export type BackendFailure = "unconnected" | "reset" | "malformed" | "timeout";
+
+export interface BackendTableOptions {
+  readonly workers: number;
+  /** Failures in a row that make a healthy backend unhealthy, at least 1. */
+  readonly fall: number;
+  /** Failures in a row, of any kind, that speak for ejecting; 0, the default: never. */
+  readonly ejectAfter?: number;
+  /** Default `round_robin`. */
+  readonly balancer?: BalancerName;
+  readonly maxBackends?: number;
+}
+
 const DEFAULT_MAX_BACKENDS = 256;
-/** Draws that may hit unhealthy members before one is looked for directly. */
-const MAX_DRAWS = 16;
 const NONE: readonly number[] = [];
 
 export class BackendTable {
   readonly #memory: BackendTableMemory;
-  readonly #ints: Int32Array;
+  readonly #header: Int32Array;
   readonly #rows: BackendRow[];
   readonly #own: BackendRow | undefined;
   readonly #records: BackendRecords;
   readonly #list: BackendList;
+  readonly #condition: BackendCondition;
+  readonly #picker: BackendPicker;
   readonly #rotation: Rotation;
 
-  /** `fall`: failures in a row that make a healthy backend unhealthy, at least 1. */
-  static reserve(options: {
-    workers: number;
-    fall: number;
-    maxBackends?: number;
-  }): BackendTableMemory {
+  static reserve(options: BackendTableOptions): BackendTableMemory {
     const { workers, fall, maxBackends = DEFAULT_MAX_BACKENDS } = options;
+    const { ejectAfter = 0, balancer = "round_robin" } = options;
     const { total } = backendLayout(workers, maxBackends);
-    return { buffer: new SharedArrayBuffer(total), workers, maxBackends, fall };
+    const buffer = new SharedArrayBuffer(total);
+    return { buffer, workers, maxBackends, fall, ejectAfter, balancer };
   }
 
   /** `worker`: this thread's row, 0 to `workers` - 1. The main thread has none. */
   constructor(memory: BackendTableMemory, worker?: number) {
-    const { records } = backendLayout(memory.workers, memory.maxBackends);
+    const { header } = backendLayout(memory.workers, memory.maxBackends);
     this.#memory = memory;
-    this.#ints = new Int32Array(memory.buffer, records, (memory.maxBackends * RECORD_BYTES) / 4);
+    this.#header = new Int32Array(memory.buffer, header, 1);
     this.#rows = backendRows(memory);
     this.#own = worker === undefined ? undefined : this.#rows[worker];
     this.#records = new BackendRecords(memory);
     this.#list = new BackendList(memory, this.#records);
+    this.#condition = new BackendCondition(memory);
+    this.#picker = new BackendPicker(memory, this.#records, worker);
     this.#rotation = new Rotation(memory.buffer, 0);
   }
 
   // Any thread.
 
-  /** The next healthy backend, in strict rotation over all threads by weight; -1 when none is. */
-  next(): number {
-    return this.nextExcept(NONE);
+  /** Whether picks by this balancer depend on the key. */
+  get usesKey(): boolean {
+    return this.#picker.usesKey;
   }
 
-  /** The next healthy backend that is not in `tried`; -1 when there is none. */
-  nextExcept(tried: readonly number[]): number {
-    for (let draw = 0; draw < MAX_DRAWS; draw++) {
-      const slot = this.#rotation.draw();
-      if (slot === -1) return -1;
-      if (this.isHealthy(slot) && !tried.includes(slot)) return slot;
-    }
-    for (let slot = 0; slot < this.#memory.maxBackends; slot++) {
-      if (this.isHealthy(slot) && !tried.includes(slot)) return slot;
-    }
-    return -1;
+  /**
+   * The backend that is to have the next request, in the balancer's opinion; NONE_OPEN or SATURATED
+   * when there is none. `key`: who asks, see `keyOf`.
+   */
+  next(key = 0): number {
+    return this.#picker.pick(key, NONE);
+  }
+
+  /** The same among those that are not in `tried`. */
+  nextExcept(tried: readonly number[], key = 0): number {
+    return this.#picker.pick(key, tried);
   }
 
   isHealthy(slot: number): boolean {
-    return Atomics.load(this.#ints, intsAt(slot) + FIELD.healthy) === 1;
+    return !this.#condition.has(slot, BAR.unhealthy);
+  }
+
+  isEjected(slot: number): boolean {
+    return this.#condition.has(slot, BAR.ejected);
+  }
+
+  /** Whether it gets requests. */
+  isOpen(slot: number): boolean {
+    return this.#condition.read(slot, FIELD.barred) === 0;
   }
 
   /** Origin without a trailing slash. */
@@ -88,12 +114,14 @@ export class BackendTable {
     return this.#records.url(slot);
   }
 
+  /** Changes when connections made before should not be used for new requests. */
+  epoch(slot: number): number {
+    return this.#condition.read(slot, FIELD.epoch);
+  }
+
+  /** Backends that get requests. */
   healthyCount(): number {
-    let count = 0;
-    for (let slot = 0; slot < this.#memory.maxBackends; slot++) {
-      if (this.isHealthy(slot)) count++;
-    }
-    return count;
+    return this.#list.slots().filter((slot) => this.isOpen(slot)).length;
   }
 
   /** Every configured backend, by slot. */
@@ -101,35 +129,47 @@ export class BackendTable {
     return this.#list.views();
   }
 
-  // Workers only: their own row, and the shared count of failures.
+  // Workers only: their own row, and the shared counts of failures.
 
+  /** As `next`, with the request begun there: `end` must follow. */
+  acquire(key = 0, tried: readonly number[] = NONE): number {
+    return this.#picker.acquire(key, tried);
+  }
+
+  /** A request to this very backend, whatever its limit. */
   begin(slot: number): void {
-    this.#own!.inFlight[slot]!++;
+    Atomics.add(this.#own!.inFlight, slot, 1);
     this.#own!.requests[slot]!++;
   }
 
   end(slot: number): void {
-    this.#own!.inFlight[slot]!--;
+    Atomics.sub(this.#own!.inFlight, slot, 1);
   }
 
   /**
-   * Counts one failed connection. True for exactly one caller: the one whose failure made the
-   * backend unhealthy, for all threads at once. It must tell the main thread.
+   * A try failed. True when the main thread must be told: for exactly one of the failures that made
+   * the backend unhealthy for all threads, and when there is reason to eject it.
    */
-  connectionFailed(slot: number): boolean {
+  failed(slot: number, failure: BackendFailure): boolean {
+    const outlier = this.#condition.outlier(slot);
+    if (failure !== "unconnected") return outlier;
     this.#own!.failures[slot]!++;
-    const base = intsAt(slot);
-    const inARow = Atomics.add(this.#ints, base + FIELD.connectionFailures, 1) + 1;
-    const checks = Atomics.load(this.#ints, base + FIELD.checkFailures);
-    if (inARow + checks < this.#memory.fall) return false;
-    return this.#swapHealthy(slot, 0);
+    return this.#condition.connectionFailed(slot) || outlier;
   }
 
-  /** A connection worked: the failures before it no longer count. */
-  answered(slot: number): void {
-    const at = intsAt(slot) + FIELD.connectionFailures;
-    // Loading a line that nobody writes is cheap on every core; storing to it would not be.
-    if (Atomics.load(this.#ints, at) !== 0) Atomics.store(this.#ints, at, 0);
+  connectionFailed(slot: number): boolean {
+    return this.failed(slot, "unconnected");
+  }
+
+  /**
+   * A connection worked, and so did the backend, unless it says itself (502 to 504) that it does
+   * not. True as for `failed`.
+   */
+  answered(slot: number, status = 200): boolean {
+    this.#condition.connected(slot);
+    if (status >= 502 && status <= 504) return this.#condition.outlier(slot);
+    this.#condition.answeredWell(slot);
+    return false;
   }
 
   // Main thread only.
@@ -140,47 +180,80 @@ export class BackendTable {
    */
   setBackends(backends: readonly Backend[]): void {
     this.#list.replace(backends);
-    this.#publishRotation();
+    this.#publish();
   }
 
   /** Sets the health of a backend; `atMs` is the wall clock. A swap a worker made is completed. */
   setHealthy(slot: number, healthy: boolean, atMs: number): void {
-    const base = intsAt(slot);
-    Atomics.store(this.#ints, base + FIELD.connectionFailures, 0);
-    Atomics.store(this.#ints, base + FIELD.checkFailures, 0);
-    this.#swapHealthy(slot, healthy ? 1 : 0);
+    for (const field of [FIELD.connectionFailures, FIELD.checkFailures, FIELD.outliers]) {
+      this.#condition.write(slot, field, 0);
+    }
+    this.#condition.set(slot, BAR.unhealthy, !healthy);
     this.#records.writeNumber(slot, NUMBER.since, atMs);
-    this.#publishRotation();
+    this.#publish();
+  }
+
+  /** Enough failures in a row to eject it, by what workers counted. */
+  isOutlier(slot: number): boolean {
+    return this.#condition.isOutlier(slot);
+  }
+
+  /** No requests until `readmit`; `untilMs`: when that may be, wall clock, for people. */
+  eject(slot: number, untilMs: number): void {
+    this.#records.writeNumber(slot, NUMBER.ejectedUntil, untilMs);
+    if (this.#condition.set(slot, BAR.ejected, true)) this.#condition.add(slot, FIELD.ejections);
+    this.#publish();
+  }
+
+  /** Back on trial: one failure is enough to eject it again. */
+  readmit(slot: number): void {
+    this.#condition.onTrial(slot);
+    this.#condition.set(slot, BAR.ejected, false);
+    this.#publish();
+  }
+
+  setForbidden(slot: number, forbidden: boolean): void {
+    this.#condition.set(slot, BAR.forbidden, forbidden);
+    this.#publish();
+  }
+
+  /** `percent` of its weight counts from now on, 1 to 100. */
+  setShare(slot: number, percent: number): void {
+    this.#condition.write(slot, FIELD.share, percent);
+    this.#publish();
+  }
+
+  /** Connections made before are not used for new requests any more. */
+  renewConnections(slot: number): void {
+    this.#condition.add(slot, FIELD.epoch);
   }
 
   /** Keeps the outcome of an active check. `failuresInARow` is 0 after a success. */
   recordCheck(slot: number, check: HealthCheck, failuresInARow: number): void {
     this.#records.writeCheck(slot, check);
-    Atomics.store(this.#ints, intsAt(slot) + FIELD.checkFailures, failuresInARow);
-    if (check.ok) this.answered(slot);
+    this.#condition.write(slot, FIELD.checkFailures, failuresInARow);
+    if (check.ok) this.#condition.connected(slot);
   }
 
   /** Connection failures in a row that workers have seen. */
   connectionFailures(slot: number): number {
-    return Atomics.load(this.#ints, intsAt(slot) + FIELD.connectionFailures);
+    return this.#condition.read(slot, FIELD.connectionFailures);
   }
 
   /** After a worker died: what it had in flight is gone; its totals stay. */
   clearWorker(row: number): void {
-    this.#rows[row]!.inFlight.fill(0);
+    for (let slot = 0; slot < this.#memory.maxBackends; slot++) {
+      Atomics.store(this.#rows[row]!.inFlight, slot, 0);
+    }
   }
 
-  #swapHealthy(slot: number, to: 0 | 1): boolean {
-    const base = intsAt(slot);
-    const from = 1 - to;
-    if (Atomics.compareExchange(this.#ints, base + FIELD.healthy, from, to) !== from) return false;
-    Atomics.add(this.#ints, base + FIELD.flips, 1);
-    return true;
-  }
-
-  #publishRotation(): void {
-    const slots = this.#list.slots().filter((slot) => this.isHealthy(slot));
-    const weights = slots.map((slot) => this.#ints[intsAt(slot) + FIELD.weight]!);
+  /** The rotation first: who sees the new version finds it in place. */
+  #publish(): void {
+    const slots = this.#list.slots().filter((slot) => this.isOpen(slot));
+    const weights = slots.map(
+      (slot) => this.#condition.read(slot, FIELD.weight) * this.#condition.read(slot, FIELD.share),
+    );
     this.#rotation.publish(buildSchedule(weights).map((index) => slots[index]!));
+    Atomics.add(this.#header, 0, 1);
   }
 }

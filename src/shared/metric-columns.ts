@@ -24,6 +24,7 @@ export const COUNTERS = [
   "upstream_reset",
   "upstream_timeout",
   "upstream_none_healthy",
+  "upstream_saturated",
   "upstream_retries",
   "client_aborts",
   // Written by the main thread.

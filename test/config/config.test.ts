@@ -133,7 +133,7 @@ describe("problems", () => {
 
   test("of nested keys point to the flat ones", async () => {
     expect(await problems("health:\n  rise: 2\n")).toEqual([
-      'gateway.yaml:1: "health": unknown key; did you mean health_path, health_interval, health_timeout, health_rise, health_fall?',
+      'gateway.yaml:1: "health": unknown key; did you mean health_path, health_interval, health_timeout, health_rise, health_fall, health_status?',
     ]);
   });
 

@@ -97,3 +97,22 @@ test("the requests of a thread that was killed do not stay in flight", async () 
   main.clearWorker(3);
   expect(main.snapshot()[2]).toMatchObject({ inFlight: 15, requests: 20 });
 });
+
+test("four threads never have more in flight than the limit, and every place is used", async () => {
+  const memory = BackendTable.reserve({ workers: WORKERS, fall: 3 });
+  const main = new BackendTable(memory);
+  main.setBackends([
+    { url: "http://10.0.0.1:80", weight: 1, maxInFlight: 1 },
+    { url: "http://10.0.0.2:80", weight: 1, maxInFlight: 2 },
+  ]);
+  for (const slot of [0, 1]) main.setHealthy(slot, true, 1);
+  const taken = new SharedArrayBuffer(8);
+  const job = { kind: "acquire", times: 50_000, taken } as const;
+  using threads = await startBackendThreads(memory, WORKERS, job);
+  const results = await threads.results;
+  const most = Math.max(...results.map((counts) => counts[2]!));
+  const placed = results.reduce((sum, counts) => sum + counts[0]!, 0);
+  expect(most).toBe(2);
+  expect(placed).toBeGreaterThan(1000);
+  expect(main.snapshot().map((view) => view.inFlight)).toEqual([0, 0]);
+});

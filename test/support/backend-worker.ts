@@ -12,6 +12,11 @@ export type BackendJob =
   | { readonly kind: "pick-in-turn"; readonly times: number; readonly workers: number }
   /** Reports `times` failed connections; answers how often it was told to notify. */
   | { readonly kind: "fail"; readonly slot: number; readonly times: number }
+  /**
+   * Takes a place and gives it back, `times` over. Answers how often there was a place, how often
+   * there was none, and the most that were ever taken, counted in `taken` by all threads.
+   */
+  | { readonly kind: "acquire"; readonly times: number; readonly taken: SharedArrayBuffer }
   /** Begins `times` requests and ends none. */
   | { readonly kind: "hold"; readonly slot: number; readonly times: number }
   /** Picks until the gate closes, counting picks by slot and rounds in `counts`. */
@@ -53,6 +58,22 @@ function run(table: BackendTable, gate: Int32Array, { job, worker }: BackendWork
   if (job.kind === "hold") {
     for (let i = 0; i < job.times; i++) table.begin(job.slot);
     return [];
+  }
+  if (job.kind === "acquire") {
+    const taken = new Int32Array(job.taken);
+    let [placed, none, most] = [0, 0, 0];
+    for (let i = 0; i < job.times; i++) {
+      const slot = table.acquire();
+      if (slot < 0) {
+        none++;
+        continue;
+      }
+      placed++;
+      most = Math.max(most, Atomics.add(taken, slot, 1) + 1);
+      Atomics.sub(taken, slot, 1);
+      table.end(slot);
+    }
+    return [placed, none, most];
   }
   const counts = new Int32Array(job.counts);
   const own = worker * (job.slots + 1);

@@ -19,6 +19,7 @@ const UPSTREAM_FAILURES: Readonly<Record<string, CounterName>> = {
   reset: "upstream_reset",
   timeout: "upstream_timeout",
   none_healthy: "upstream_none_healthy",
+  saturated: "upstream_saturated",
 };
 
 const ORIGINS = ["backend", "gateway"] as const;
@@ -75,7 +76,31 @@ const BACKENDS: readonly Family[] = [
   perBackend("gateway_backend_up", "gauge", "Whether the backend is healthy.", (backend) =>
     backend.healthy ? 1 : 0,
   ),
+  perBackend("gateway_backend_open", "gauge", "Whether the backend gets requests.", (backend) =>
+    backend.open ? 1 : 0,
+  ),
   perBackend("gateway_backend_weight", "gauge", "Configured weight.", ({ weight }) => weight),
+  perBackend(
+    "gateway_backend_effective_weight",
+    "gauge",
+    "Weight that counts now; less than the configured one while the backend starts slowly.",
+    ({ weight, share }) => (weight * share) / 100,
+  ),
+  perBackend(
+    "gateway_backend_max_requests_in_flight",
+    "gauge",
+    "Most requests in flight; missing without a limit.",
+    ({ maxInFlight }) => maxInFlight,
+  ),
+  perBackend("gateway_backend_ejected", "gauge", "Whether the backend is ejected.", (backend) =>
+    backend.ejectedUntilMs === null ? 0 : 1,
+  ),
+  perBackend(
+    "gateway_backend_ejections_total",
+    "counter",
+    "How often the backend was ejected.",
+    ({ ejections }) => ejections,
+  ),
   perBackend(
     "gateway_backend_requests_in_flight",
     "gauge",
@@ -156,7 +181,7 @@ const PERSISTENCE: readonly Family[] = [
 
 const PROCESS: readonly Family[] = [
   gauge("gateway_ready", "Whether the gateway wants traffic.", ({ state, backends }) => {
-    const healthy = backends.filter((backend) => backend.healthy).length;
+    const healthy = backends.filter((backend) => backend.open).length;
     return state.readiness(healthy).ready ? 1 : 0;
   }),
   gauge("gateway_workers", "Workers that run.", ({ state }) => state.workersUp),

@@ -34,7 +34,7 @@ function busy() {
   const all = setUp();
   const { sources, main, worker, backendWorker } = all;
   sources.backends.setBackends([
-    { url: "http://10.0.0.1:80", weight: 2 },
+    { url: "http://10.0.0.1:80", weight: 2, maxInFlight: 100 },
     { url: "http://[::1]:80", weight: 1 },
   ]);
   sources.backends.setHealthy(0, true, 1);

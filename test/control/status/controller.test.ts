@@ -23,9 +23,17 @@ test("readiness is asked at each request and says why not", async () => {
 test("backends are shown in the API's words", async () => {
   const view = {
     slot: 3,
+    id: "5ea0ab5cb43f",
     url: "http://10.0.0.1:8080",
     weight: 2,
+    share: 10,
+    maxInFlight: 7,
+    open: false,
     healthy: true,
+    draining: true,
+    forbidden: false,
+    ejectedUntilMs: Date.UTC(2026, 0, 3),
+    ejections: 1,
     sinceMs: 1,
     flips: 1,
     inFlight: 4,
@@ -37,9 +45,16 @@ test("backends are shown in the API's words", async () => {
   await using server = startControl({ backends: () => [view, unchecked] });
   const answer = await server.fetch("/-/backends");
   const shown = {
+    id: "5ea0ab5cb43f",
     url: "http://10.0.0.1:8080",
+    open: false,
     healthy: true,
+    ejected_until: "2026-01-03T00:00:00.000Z",
+    draining: true,
+    forbidden: false,
     weight: 2,
+    effective_weight: 0.2,
+    max_in_flight: 7,
     in_flight: 4,
     requests: 100,
     failures: 5,

@@ -1,0 +1,140 @@
+// One thread's way to its backends: keeps what a balancer looks at up to date, and takes a place at
+// the backend that it picks. Reads what the main thread publishes; writes only its own row.
+// Always holds: a backend never has more requests in flight than its limit, however many threads
+// take places at once.
+
+import { type Balancer, createBalancer, type PickView } from "./balancing/balancer.ts";
+import {
+  backendLayout,
+  type BackendRow,
+  backendRows,
+  type BackendTableMemory,
+  FIELD,
+  RECORD_BYTES,
+} from "./backend-memory.ts";
+import { type BackendRecords, intsAt } from "./backend-record.ts";
+import { Rotation } from "./rotation.ts";
+
+/** No backend is open. */
+export const NONE_OPEN = -1;
+/** Some are open, and each has as many requests in flight as it may. */
+export const SATURATED = -2;
+
+/** Another thread may take the last place first; then the others are looked at again. */
+const MAX_TRIES = 16;
+
+export class BackendPicker implements PickView {
+  readonly slots: number[] = [];
+  readonly weights: number[] = [];
+  readonly hashes: number[] = [];
+  readonly #memory: BackendTableMemory;
+  readonly #header: Int32Array;
+  readonly #ints: Int32Array;
+  readonly #rows: BackendRow[];
+  readonly #own: BackendRow | undefined;
+  readonly #records: BackendRecords;
+  readonly #rotation: Rotation;
+  readonly #balancer: Balancer;
+  #version = -1;
+  #tried: readonly number[] = [];
+
+  /** `worker`: this thread's row; without it, it can pick but take no place. */
+  constructor(memory: BackendTableMemory, records: BackendRecords, worker?: number) {
+    const layout = backendLayout(memory.workers, memory.maxBackends);
+    this.#memory = memory;
+    this.#header = new Int32Array(memory.buffer, layout.header, 1);
+    this.#ints = new Int32Array(
+      memory.buffer,
+      layout.records,
+      (memory.maxBackends * RECORD_BYTES) / 4,
+    );
+    this.#rows = backendRows(memory);
+    this.#own = worker === undefined ? undefined : this.#rows[worker];
+    this.#records = records;
+    this.#rotation = new Rotation(memory.buffer, 0);
+    this.#balancer = createBalancer(memory.balancer);
+  }
+
+  get usesKey(): boolean {
+    return this.#balancer.usesKey;
+  }
+
+  /** A slot, or NONE_OPEN or SATURATED. Takes no place. */
+  pick(key: number, tried: readonly number[]): number {
+    this.#tried = tried;
+    if (Atomics.load(this.#header, 0) !== this.#version) this.#refresh();
+    const slot = this.#balancer.pick(this, key);
+    return slot >= 0 ? slot : this.#whyNone();
+  }
+
+  /** The same, with the place taken: one more request in flight there. */
+  acquire(key: number, tried: readonly number[]): number {
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      const slot = this.pick(key, tried);
+      if (slot < 0 || this.#take(slot)) return slot;
+    }
+    return SATURATED;
+  }
+
+  mayTake(slot: number): boolean {
+    const base = intsAt(slot);
+    if (Atomics.load(this.#ints, base + FIELD.barred) !== 0) return false;
+    if (this.#tried.length > 0 && this.#tried.includes(slot)) return false;
+    const max = this.#ints[base + FIELD.maxInFlight]!;
+    return max === 0 || this.inFlight(slot) < max;
+  }
+
+  inFlight(slot: number): number {
+    let total = 0;
+    for (const row of this.#rows) total += Atomics.load(row.inFlight, slot);
+    return total;
+  }
+
+  draw(): number {
+    return this.#rotation.draw();
+  }
+
+  /**
+   * Without a limit a plain increment: nobody else writes this row. With one, the place is taken
+   * first and everybody counted afterwards: of two threads that want the last place, at most one
+   * sees room. A thread that dies in between leaves a count that `clearWorker` removes.
+   */
+  #take(slot: number): boolean {
+    const own = this.#own!;
+    const max = this.#ints[intsAt(slot) + FIELD.maxInFlight]!;
+    if (max === 0) own.inFlight[slot]!++;
+    else {
+      Atomics.add(own.inFlight, slot, 1);
+      if (this.inFlight(slot) > max) {
+        Atomics.sub(own.inFlight, slot, 1);
+        return false;
+      }
+    }
+    own.requests[slot]!++;
+    return true;
+  }
+
+  #whyNone(): number {
+    for (const slot of this.slots) {
+      const open = Atomics.load(this.#ints, intsAt(slot) + FIELD.barred) === 0;
+      if (open && !this.#tried.includes(slot)) return SATURATED;
+    }
+    return NONE_OPEN;
+  }
+
+  /** A change in the middle of it shows in the version at the next pick. */
+  #refresh(): void {
+    this.#version = Atomics.load(this.#header, 0);
+    let count = 0;
+    for (let slot = 0; slot < this.#memory.maxBackends; slot++) {
+      const base = intsAt(slot);
+      if (Atomics.load(this.#ints, base + FIELD.configured) === 0) continue;
+      if (Atomics.load(this.#ints, base + FIELD.barred) !== 0) continue;
+      this.slots[count] = slot;
+      this.weights[count] = this.#ints[base + FIELD.weight]! * this.#ints[base + FIELD.share]!;
+      this.hashes[count] = Bun.hash.xxHash32(this.#records.url(slot));
+      count++;
+    }
+    this.slots.length = this.weights.length = this.hashes.length = count;
+  }
+}
