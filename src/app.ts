@@ -1,18 +1,19 @@
-// Builds the HTTP application of one worker: the control routes first, the gateway last. Services
-// and databases are not known here; what the controllers need is handed in by `worker.ts`.
+// Builds the HTTP application of one worker: the control routes, and the gateway for everything
+// else. Services and databases are not known here; what the controllers need is handed in by
+// `worker.ts`.
 
 import { Elysia } from "elysia";
-import { controlRoutes, type ControlRoutesOptions, ROUTING } from "./control/routes.ts";
+import {
+  controlRoutes,
+  type ControlRoutesOptions,
+  type Otherwise,
+  ROUTING,
+} from "./control/routes.ts";
 import { problem } from "./shared/problem.ts";
 
-/** Answers everything that is not a control route. */
-export type ProxyHandler = (
-  request: Request,
-  server: Bun.Server<unknown>,
-) => Response | Promise<Response>;
-
 export interface AppOptions extends ControlRoutesOptions {
-  readonly proxy: ProxyHandler;
+  /** Answers everything that is not a control route. */
+  readonly proxy: Otherwise;
 }
 
 export function createApp(options: AppOptions) {
@@ -25,9 +26,8 @@ export function createApp(options: AppOptions) {
         log.error("unexpected error", { error: String(error), stack: stackOf(error) });
         return problem(500, { title: "Internal Server Error", detail: "The gateway failed." });
       })
-      .use(controlRoutes(options))
-      // parse "none": Elysia must never read a body that is to be streamed to a backend.
-      .all("/*", ({ request, server }) => proxy(request, server!), { parse: "none" })
+      // The catch-all stands in there too: which of both a request is for is decided in one place.
+      .use(controlRoutes(options, proxy))
   );
 }
 
