@@ -9,6 +9,7 @@ import {
   type Otherwise,
   ROUTING,
 } from "./control/routes.ts";
+import type { LogFields } from "./shared/log.ts";
 import { problem } from "./shared/problem.ts";
 
 export interface AppOptions extends ControlRoutesOptions {
@@ -23,7 +24,7 @@ export function createApp(options: AppOptions) {
       .onError(({ error }) => {
         // The last net. Outcomes on the path are values, so whatever arrives here is a bug; its
         // stack belongs into the log, never into an answer.
-        log.error("unexpected error", { error: String(error), stack: stackOf(error) });
+        log.error("unexpected error", describe(error));
         return problem(500, { title: "Internal Server Error", detail: "The gateway failed." });
       })
       // The catch-all stands in there too: which of both a request is for is decided in one place.
@@ -31,6 +32,8 @@ export function createApp(options: AppOptions) {
   );
 }
 
-function stackOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : undefined;
+function describe(error: unknown): LogFields {
+  return error instanceof Error
+    ? { error: error.message, stack: error.stack }
+    : { error: JSON.stringify(error) };
 }

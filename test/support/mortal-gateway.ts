@@ -13,5 +13,3 @@ globalThis.Worker = class extends Worker {
 process.on("SIGUSR2", () => workers.shift()?.terminate());
 
 await import("../../src/cli.ts");
-
-export {};

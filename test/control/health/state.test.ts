@@ -7,7 +7,8 @@ const THRESHOLDS = { rise: 2, fall: 3 };
 /** One character a result, `+` or `-`; answers the health after each, upper case when it flipped. */
 function walk(results: string, from: HealthState = UNKNOWN): string {
   let state = from;
-  return [...results]
+  return results
+    .split("")
     .map((result) => {
       const observed = observe(state, result === "+", THRESHOLDS);
       state = observed.state;
