@@ -1,5 +1,5 @@
 // The environment the gateway must run in. What Bun reads before the first instruction makes the
-// process replace itself (same pid, some 7 ms); the rest is put right in place, before any thread
+// process replace itself (same pid, some 12 ms); the rest is put right in place, before any thread
 // takes its copy.
 
 /**
