@@ -1,0 +1,362 @@
+// One downstream connection: heads, bodies and answers of its requests, one after another. Written by
+// the socket's events, the wheel and the exchange in progress. Always holds: at most one exchange
+// is in progress; bytes behind it wait in `#held`, bounded by pausing the socket.
+
+import { LF } from "./bytes.ts";
+import { Deadline, type DeadlineOwner } from "./deadlines.ts";
+import { Exchange } from "./exchange.ts";
+import { DONE, MORE } from "./fields.ts";
+import { Incoming } from "./incoming.ts";
+import type { MessageWriter } from "./message-writer.ts";
+import { refusal } from "./own-answers.ts";
+import { Progress } from "./progress.ts";
+import { type BodyConsumer, RequestBody } from "./request-body.ts";
+import { RequestHead } from "./request-head.ts";
+import type { ServerState } from "./server.ts";
+import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
+
+const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+/** Bytes of a body nobody wanted that are read away to keep the connection. */
+const WORTH_DISCARDING = 65_536;
+const PROGRESS_CHECK_MS = 1000;
+
+/** What a connection is doing. */
+enum Doing {
+  /** Between requests, or in the middle of a head. */
+  HEAD,
+  EXCHANGE,
+  /** The answer is complete, the rest of a small body is being read away. */
+  DISCARD,
+  /** Everything is written; reading until the client has seen it. */
+  LINGER,
+  RAW,
+  CLOSED,
+}
+
+export class Connection implements DeadlineOwner, RawEnd {
+  readonly wire: Wire;
+  readonly head = new RequestHead();
+  readonly body = new RequestBody();
+  readonly peerAddress: string;
+  readonly deadline = new Deadline(this);
+  readonly #server: ServerState;
+  readonly #progress: Progress;
+  #doing = Doing.HEAD;
+  #exchange: Exchange | null = null;
+  #raw: RawListener | null = null;
+  readonly #held = new Incoming();
+  /** The head in #held was looked at and is incomplete. */
+  #partial = false;
+  #running = false;
+  /** The answer in progress is the connection's last. */
+  #last = false;
+  #answered = 0;
+
+  constructor(socket: RawSocket, server: ServerState) {
+    this.wire = new Wire(socket);
+    this.peerAddress = socket.remoteAddress;
+    this.#server = server;
+    this.#progress = new Progress(server.limits);
+    server.deadlines.set(this.deadline, server.limits.headMs);
+  }
+
+  get writer(): MessageWriter {
+    return this.#server.writer;
+  }
+  // ── events of the socket ─────────────────────────────────────────────────────────────────────
+
+  onData(bytes: Buffer): void {
+    if (this.#doing === Doing.RAW) return this.#raw!.onRaw(bytes, 0, bytes.length);
+    if (this.#doing >= Doing.LINGER) return;
+    const moved = this.#held.add(bytes);
+    if (this.#partial) {
+      // Only a head that is still being read moves; a complete one stays where its bytes are.
+      if (this.head.bytes !== this.#held.bytes) this.head.rebase(this.#held.bytes, moved);
+      // A head that drips is looked at again when a line may have ended, not for every byte.
+      if (this.#held.size <= this.#server.limits.head.head && !bytes.includes(LF)) return;
+    }
+    this.#run();
+  }
+
+  onDrain(): void {
+    if (this.wire.closed || !this.wire.drained()) return;
+    if (this.#doing === Doing.RAW) this.#raw!.onRawDrain();
+    else if (this.#doing === Doing.LINGER && this.wire.ended) this.#close();
+    else if (this.#doing === Doing.EXCHANGE) this.#exchange!.owner?.onDrain();
+    else this.#run();
+  }
+
+  onEnd(): void {
+    this.wire.ended = true;
+    if (this.#doing === Doing.RAW) return this.#raw!.onRawEnd();
+    if (this.#doing !== Doing.EXCHANGE) return this.#linger();
+    if (!this.body.complete) return this.#close();
+    // The client is gone or has only ended its direction; nothing tells which. It gets a little time
+    // for its answer, and as long as the answer goes on.
+    this.#progress.start(0, this.wire.sent);
+    this.#watch(this.#server.limits.halfCloseMs);
+  }
+
+  onClose(): void {
+    this.wire.onClosed();
+    this.#close();
+  }
+
+  onDeadline(): void {
+    const { limits } = this.#server;
+    const writing = this.wire.queued > 0;
+    if (this.#doing === Doing.EXCHANGE || this.#doing === Doing.DISCARD || writing) {
+      return this.#checkProgress();
+    }
+    if (this.#doing !== Doing.HEAD || !this.#partial) return this.#close();
+    this.refuse(408, `a request head that took longer than ${limits.headMs} ms`);
+  }
+
+  // ── reading ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes held bytes as far as they can be taken now. Never runs inside itself. */
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    while (this.#held.size > 0 && this.#step());
+    this.#running = false;
+    if (this.#doing >= Doing.LINGER) return;
+    if (this.#held.size > this.#server.limits.buffered) this.wire.pause();
+    else if (!this.body.paused || this.body.complete) this.wire.resume();
+  }
+
+  #step(): boolean {
+    if (this.#doing !== Doing.HEAD) return this.#readBody();
+    // Whoever does not read answers gets no more of them to keep here.
+    return this.wire.queued === 0 && this.#readHead();
+  }
+
+  #readHead(): boolean {
+    const { head } = this;
+    const { limits, deadlines } = this.#server;
+    if (!this.#partial) head.reset(this.#held.from);
+    const verdict = head.parse(this.#held.bytes, this.#held.to, limits.head);
+    if (verdict === MORE) {
+      if (!this.#partial) deadlines.set(this.deadline, limits.headMs);
+      this.#partial = true;
+      return false;
+    }
+    this.#partial = false;
+    if (verdict !== DONE) {
+      this.refuse(verdict, head.fault);
+      return false;
+    }
+    this.#held.from = head.end;
+    this.#start();
+    return true;
+  }
+
+  #start(): void {
+    const { deadlines, handler } = this.#server;
+    deadlines.clear(this.deadline);
+    this.body.reset(this.head.length);
+    this.#last = !this.head.keepAlive || this.#server.draining;
+    this.#doing = Doing.EXCHANGE;
+    const exchange = new Exchange(this);
+    this.#exchange = exchange;
+    this.#server.requests++;
+    try {
+      handler(exchange);
+    } catch (error) {
+      this.#server.onError(error);
+      if (exchange.status === 0) this.refuse(500, "");
+      else exchange.abort();
+    }
+  }
+
+  #readBody(): boolean {
+    const { body } = this;
+    if (!body.wanted) return false;
+    const held = this.#held;
+    held.from = body.feed(held.bytes, held.from, held.to);
+    if (body.fault !== "") {
+      if (this.#doing === Doing.DISCARD) this.#linger();
+      else this.refuse(400, body.fault);
+      return false;
+    }
+    if (body.complete && this.#doing === Doing.DISCARD) this.#next();
+    return true;
+  }
+
+  // ── the exchange in progress (called by it) ───────────────────────────────────────────────────
+
+  readBody(consumer: BodyConsumer): void {
+    const { body } = this;
+    if (body.complete) return consumer.onBodyEnd();
+    body.consumer = consumer;
+    if (this.head.expectsContinue && this.#held.size === 0 && this.#exchange!.status === 0) {
+      this.wire.write(CONTINUE, 0, CONTINUE.length, false);
+    }
+    this.head.expectsContinue = false;
+    this.#progress.start(body.taken, this.wire.sent);
+    this.#watch(PROGRESS_CHECK_MS);
+    this.#run();
+  }
+  pauseBody(): void {
+    this.body.paused = true;
+    if (!this.body.complete) this.wire.pause();
+  }
+  resumeBody(): void {
+    if (!this.body.paused) return;
+    this.body.paused = false;
+    this.#run();
+  }
+
+  /** Whether the connection goes on after this answer; `mustClose`: only its end ends the body. */
+  staysOpen(mustClose: boolean): boolean {
+    const unread = this.head.expectsContinue || this.body.left > WORTH_DISCARDING;
+    if (mustClose || unread || this.#server.draining) this.#last = true;
+    return !this.#last;
+  }
+
+  watchWriting(): void {
+    if (this.deadline.due === Infinity) {
+      this.#progress.start(this.body.taken, this.wire.sent);
+      this.#watch(PROGRESS_CHECK_MS);
+    }
+  }
+
+  completed(): void {
+    this.#exchange = null;
+    this.#answered++;
+    if (this.#doing !== Doing.EXCHANGE) return;
+    if (this.#last) return this.#linger();
+    if (this.body.complete) return this.#next();
+    this.body.consumer = null;
+    this.body.paused = false;
+    this.body.discarding = true;
+    this.#doing = Doing.DISCARD;
+    this.#progress.start(this.body.taken, this.wire.sent);
+    this.#watch(PROGRESS_CHECK_MS);
+    this.#run();
+  }
+
+  giveUp(reset: boolean): void {
+    this.#exchange = null;
+    if (reset) this.wire.destroy();
+    this.#close();
+  }
+
+  takeOver(listener: RawListener): RawEnd {
+    this.#exchange = null;
+    this.#doing = Doing.RAW;
+    this.#raw = listener;
+    this.#server.deadlines.clear(this.deadline);
+    this.wire.resume();
+    const { bytes, from, to } = this.#held;
+    this.#held.clear();
+    if (from < to) listener.onRaw(bytes, from, to);
+    if (this.wire.ended) listener.onRawEnd();
+    return this;
+  }
+
+  // ── after an answer ──────────────────────────────────────────────────────────────────────────
+
+  #next(): void {
+    this.#doing = Doing.HEAD;
+    if (this.#held.size === 0) {
+      this.#held.clear();
+      if (this.wire.ended || this.#server.draining) return this.#linger();
+    }
+    this.#server.deadlines.set(this.deadline, this.#server.limits.idleMs);
+    this.#run();
+  }
+
+  /** The own answer to a request that could not be read or served; the connection's last. */
+  refuse(status: number, fault: string): void {
+    const exchange = this.#exchange;
+    if (exchange !== null && exchange.status !== 0) return this.#close();
+    this.#exchange = null;
+    const bytes = refusal(status, fault);
+    this.#server.refused(status);
+    this.wire.write(bytes, 0, bytes.length, false);
+    this.#linger();
+    exchange?.lost();
+  }
+
+  /** Ends our direction and reads on, so that closing does not take the answer from the client. */
+  #linger(): void {
+    if (this.#doing >= Doing.LINGER) return;
+    this.#doing = Doing.LINGER;
+    this.#held.clear();
+    if (this.wire.queued === 0 && this.wire.ended) return this.#close();
+    this.wire.resume();
+    this.wire.shutdown();
+    this.#progress.start(0, this.wire.sent);
+    this.#server.deadlines.set(this.deadline, this.#server.limits.lingerMs);
+  }
+
+  #close(): void {
+    if (this.#doing === Doing.CLOSED) return;
+    const raw = this.#doing === Doing.RAW ? this.#raw : null;
+    this.#doing = Doing.CLOSED;
+    this.#held.clear();
+    this.#server.deadlines.remove(this.deadline);
+    this.wire.close();
+    this.#server.closed(this);
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    exchange?.lost();
+    raw?.onRawClose();
+  }
+
+  /** For a drain: ends it if it does nothing; a new one may still send its first request. */
+  closeIdle(): void {
+    if (this.#doing !== Doing.HEAD || this.#partial) return;
+    if (this.#answered > 0) this.#linger();
+    else this.#watch(this.#server.limits.halfCloseMs);
+  }
+  /** Ends it whatever it does. */
+  closeNow(): void {
+    this.#close();
+  }
+
+  // ── deadlines ────────────────────────────────────────────────────────────────────────────────
+
+  #watch(delayMs: number): void {
+    this.#server.deadlines.set(this.deadline, delayMs);
+  }
+
+  #checkProgress(): void {
+    const reading = this.body.wanted;
+    const writing = this.wire.queued > 0;
+    if (this.wire.ended && !writing && !this.#progress.sentSince(this.wire.sent))
+      return this.#close();
+    const late = this.#progress.check(
+      PROGRESS_CHECK_MS,
+      reading ? this.body.taken : -1,
+      writing ? this.wire.sent : -1,
+    );
+    if (late === "write") this.wire.destroy();
+    if (late === "write" || (late === "read" && this.#doing === Doing.DISCARD))
+      return this.#close();
+    if (late === "read") return this.refuse(408, "a request body that came too slowly");
+    if (reading || writing || !this.body.complete) this.#watch(PROGRESS_CHECK_MS);
+    else if (this.wire.ended) this.#watch(this.#server.limits.halfCloseMs);
+    else if (this.#doing === Doing.HEAD) this.#watch(this.#server.limits.idleMs);
+  }
+
+  // ── RawEnd ───────────────────────────────────────────────────────────────────────────────────
+
+  writeRaw(bytes: Buffer, start: number, end: number): boolean {
+    return this.wire.write(bytes, start, end, false);
+  }
+  pauseRaw(): void {
+    this.wire.pause();
+  }
+  resumeRaw(): void {
+    this.wire.resume();
+  }
+  endRaw(): void {
+    this.wire.shutdown();
+  }
+  destroyRaw(): void {
+    this.wire.destroy();
+    this.#close();
+  }
+}

@@ -1,0 +1,208 @@
+// One request and its answer, as the stages of the pipeline see them. Made by the connection for each
+// request; used by one owner. Always holds: after `end` or `abort` nothing done to it reaches the
+// connection, so a late callback can never touch the next request's answer.
+
+import { CRLF_BYTES, CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
+import type { Connection } from "./connection.ts";
+import type { MessageWriter } from "./message-writer.ts";
+import type { BodyConsumer } from "./request-body.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { RawEnd, RawListener } from "./wire.ts";
+
+export interface ExchangeOwner {
+  /** What `write` had to keep has gone out. */
+  onDrain(): void;
+  /** The client is gone, or its body was broken or too slow: nobody waits for an answer. */
+  onAbort(): void;
+}
+
+/** The body's length is not known: chunked, or until the connection ends in HTTP/1.0. */
+export const UNKNOWN_LENGTH = -1;
+
+/** Body pieces up to this leave in one write with what surrounds them; larger ones are not copied. */
+const COPY_BELOW = 16_384;
+
+enum Answer {
+  NONE,
+  FIXED,
+  CHUNKED,
+  UNTIL_CLOSE,
+  BODILESS,
+  OVER,
+}
+
+export class Exchange {
+  readonly head: RequestHead;
+  owner: ExchangeOwner | null = null;
+  /** Status of the answer; 0 before it began. */
+  status = 0;
+  /** Bytes of the answer's body so far. */
+  bodyBytes = 0;
+  readonly #connection: Connection;
+  #answer = Answer.NONE;
+  #left = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.head = connection.head;
+  }
+
+  get peerAddress(): string {
+    return this.#connection.peerAddress;
+  }
+  /** The answer is complete or given up. */
+  get over(): boolean {
+    return this.#answer === Answer.OVER;
+  }
+  get requestComplete(): boolean {
+    return this.#connection.body.complete;
+  }
+  /** What was written and has not left this process. */
+  get queued(): number {
+    return this.over ? 0 : this.#connection.wire.queued;
+  }
+
+  /** Reads the body from its start; sends `100 Continue` if the client waits for it. Once. */
+  readBody(consumer: BodyConsumer): void {
+    if (!this.over) this.#connection.readBody(consumer);
+  }
+  pauseBody(): void {
+    if (!this.over) this.#connection.pauseBody();
+  }
+  resumeBody(): void {
+    if (!this.over) this.#connection.resumeBody();
+  }
+
+  /**
+   * Begins the final answer: fields follow as whole lines on the returned writer, without framing and
+   * `Connection`, then `send` in the same synchronous stretch. `reason` may be empty.
+   */
+  begin(status: number, reason: string): MessageWriter {
+    return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2);
+  }
+  /** The same with a reason whose bytes are elsewhere. */
+  beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {
+    return this.#begin(status).copy(bytes, reasonStart, reasonEnd).copy(CRLF_BYTES, 0, 2);
+  }
+  #begin(status: number): MessageWriter {
+    this.status = status;
+    return this.#connection.writer.reset().text("HTTP/1.1 ").text(`${status} `);
+  }
+
+  /** Sends what `begin` began as an interim answer (1xx); HTTP/1.0 clients do not get it. */
+  sendInterim(): boolean {
+    const { writer, wire } = this.#connection;
+    this.status = 0;
+    writer.copy(CRLF_BYTES, 0, 2);
+    if (this.#answer !== Answer.NONE || this.head.minor === 0) return true;
+    return wire.write(writer.bytes, 0, writer.used, true);
+  }
+
+  /**
+   * Sends the head, and [start, end) as the body's first piece with it; `last`: the body ends there.
+   * `length` is the whole body's, or UNKNOWN_LENGTH. False: wait for `onDrain`.
+   */
+  send(length: number, bytes: Buffer, start: number, end: number, last: boolean): boolean {
+    if (this.#answer !== Answer.NONE) return true;
+    this.#frame(length);
+    return this.#emit(bytes, start, end, last);
+  }
+
+  /** More of the body. False: wait for `onDrain`. The bytes must not change afterwards. */
+  write(bytes: Buffer, start: number, end: number, last = false): boolean {
+    if (this.over || this.#answer === Answer.NONE) return true;
+    this.#connection.writer.reset();
+    return this.#emit(bytes, start, end, last);
+  }
+
+  end(): void {
+    this.write(CRLF_BYTES, 0, 0, true);
+  }
+
+  /** Gives the exchange up. A client that got part of an answer sees that it is truncated. */
+  abort(): void {
+    if (this.over) return;
+    const truncatedByReset = this.#answer === Answer.UNTIL_CLOSE;
+    this.#answer = Answer.OVER;
+    this.#connection.giveUp(truncatedByReset);
+  }
+
+  /** After a 101 was sent: the connection's bytes both ways. Null when the client is gone. */
+  takeOver(listener: RawListener): RawEnd | null {
+    if (this.over || this.status !== 101) return null;
+    this.#answer = Answer.OVER;
+    return this.#connection.takeOver(listener);
+  }
+
+  /** The connection is gone or the request broken. */
+  lost(): void {
+    if (this.over) return;
+    this.#answer = Answer.OVER;
+    this.owner?.onAbort();
+  }
+
+  #frame(length: number): void {
+    const { writer } = this.#connection;
+    const { status, head } = this;
+    const silent = status < 200 || status === 204;
+    const stays = this.#connection.staysOpen(length < 0 && head.minor === 0);
+    if (silent || status === 304 || head.isMethod("HEAD")) {
+      this.#answer = Answer.BODILESS;
+      if (!silent && length >= 0) writer.text(`Content-Length: ${length}\r\n`);
+    } else if (length >= 0) {
+      this.#answer = Answer.FIXED;
+      this.#left = length;
+      writer.text(`Content-Length: ${length}\r\n`);
+    } else if (head.minor === 1) {
+      this.#answer = Answer.CHUNKED;
+      writer.text("Transfer-Encoding: chunked\r\n");
+    } else {
+      this.#answer = Answer.UNTIL_CLOSE;
+    }
+    if (status === 101) writer.text("Connection: Upgrade\r\n");
+    else if (!stays) writer.text("Connection: close\r\n");
+    else if (head.minor === 0) writer.text("Connection: keep-alive\r\n");
+    writer.copy(CRLF_BYTES, 0, 2);
+  }
+
+  /** Writes what the writer holds, then a piece of the body in its framing. */
+  #emit(bytes: Buffer, start: number, end: number, last: boolean): boolean {
+    const { writer, wire } = this.#connection;
+    let size = end - start;
+    if (this.#answer === Answer.BODILESS) size = 0;
+    if (this.#answer === Answer.FIXED) {
+      // More than was announced would be read as the next answer.
+      size = Math.min(size, this.#left);
+      this.#left -= size;
+    }
+    this.bodyBytes += size;
+    const chunked = this.#answer === Answer.CHUNKED;
+    if (chunked && size > 0) this.#chunkHeader(size);
+    if (size > COPY_BELOW) {
+      if (writer.used > 0) wire.write(writer.bytes, 0, writer.used, true);
+      writer.reset();
+      wire.write(bytes, start, start + size, false);
+    } else if (size > 0) writer.copy(bytes, start, start + size);
+    if (chunked && size > 0) writer.copy(CRLF_BYTES, 0, 2);
+    if (chunked && last) writer.copy(LAST_CHUNK, 0, LAST_CHUNK.length);
+    if (writer.used > 0) wire.write(writer.bytes, 0, writer.used, true);
+    const free = wire.queued === 0;
+    if (!free) this.#connection.watchWriting();
+    if (last) this.#finish();
+    return free;
+  }
+
+  #chunkHeader(size: number): void {
+    const { writer } = this.#connection;
+    writer.reserve(CHUNK_HEADER_BYTES);
+    writer.used = chunkHeader(writer.bytes, writer.used, size);
+  }
+
+  #finish(): void {
+    // An answer shorter than it said must not be completed by the next one.
+    if (this.#answer === Answer.FIXED && this.#left > 0) return this.abort();
+    if (this.status === 101) return;
+    this.#answer = Answer.OVER;
+    this.#connection.completed();
+  }
+}

@@ -1,0 +1,89 @@
+// The body of the request that a connection is at: takes raw bytes, undoes the framing, hands the body
+// to whoever asked for it, and stops when that one cannot take more. Written by the connection.
+// Always holds: no byte behind the body's end is taken, and none is handed out while paused.
+
+import { CHUNK_DATA, CHUNK_DONE, CHUNK_FAULT, CHUNK_MORE, ChunkedDecoder } from "./chunked.ts";
+import { CHUNKED } from "./message-length.ts";
+
+export interface BodyConsumer {
+  /** Bytes of the body; they do not change afterwards and may be kept. */
+  onBody(bytes: Buffer, start: number, end: number): void;
+  onBodyEnd(): void;
+}
+
+export class RequestBody {
+  complete = true;
+  paused = false;
+  consumer: BodyConsumer | null = null;
+  /** The exchange is over: what is left is taken and thrown away. */
+  discarding = false;
+  /** Bytes taken so far, framing included. */
+  taken = 0;
+  /** Why the body cannot be read on; empty while it can. */
+  fault = "";
+  #chunked = false;
+  #left = 0;
+  #decoder: ChunkedDecoder | null = null;
+
+  reset(length: number): void {
+    this.complete = length === 0;
+    this.paused = this.discarding = false;
+    this.consumer = null;
+    this.taken = 0;
+    this.fault = "";
+    this.#chunked = length === CHUNKED;
+    this.#left = length;
+    if (!this.#chunked) return;
+    this.#decoder ??= new ChunkedDecoder();
+    this.#decoder.reset();
+  }
+
+  /** Whether bytes of the body are being waited for. */
+  get wanted(): boolean {
+    return !this.complete && !this.paused && (this.consumer !== null || this.discarding);
+  }
+
+  /** Bytes still to come; Infinity when nobody knows. */
+  get left(): number {
+    if (this.complete) return 0;
+    return this.#chunked ? Infinity : this.#left;
+  }
+
+  /** Takes what it can of [from, to); the first byte it did not take. */
+  feed(bytes: Buffer, from: number, to: number): number {
+    const next = this.#chunked
+      ? this.#feedChunks(bytes, from, to)
+      : this.#feedPlain(bytes, from, to);
+    this.taken += next - from;
+    return next;
+  }
+
+  #feedPlain(bytes: Buffer, from: number, to: number): number {
+    const end = from + Math.min(to - from, this.#left);
+    this.#left -= end - from;
+    if (this.#left === 0) this.complete = true;
+    if (end > from) this.consumer?.onBody(bytes, from, end);
+    if (this.complete) this.consumer?.onBodyEnd();
+    return end;
+  }
+
+  #feedChunks(bytes: Buffer, from: number, to: number): number {
+    const decoder = this.#decoder!;
+    decoder.next = from;
+    while (this.wanted) {
+      const result = decoder.decode(bytes, to);
+      if (result === CHUNK_DATA) {
+        this.consumer?.onBody(bytes, decoder.dataStart, decoder.dataEnd);
+        continue;
+      }
+      if (result === CHUNK_FAULT) this.fault = decoder.fault;
+      if (result === CHUNK_DONE) {
+        this.complete = true;
+        this.consumer?.onBodyEnd();
+      }
+      if (result !== CHUNK_MORE) break;
+      return to;
+    }
+    return decoder.next;
+  }
+}

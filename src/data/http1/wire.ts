@@ -1,0 +1,139 @@
+// One TCP connection as both sides use it: writes that never lose the rest of a partial write, and
+// reading that can be held back. Owned by a connection of the server or of the client.
+// Always holds: bytes leave in the order of the writes; what the kernel did not take is kept here,
+// and the owner's next write is told to wait for `drained`.
+
+import type { Socket } from "bun";
+
+export interface RawSocket extends Pick<
+  Socket<unknown>,
+  "write" | "pause" | "resume" | "shutdown" | "terminate" | "remoteAddress"
+> {
+  end(): void;
+}
+
+export class Wire {
+  readonly socket: RawSocket;
+  closed = false;
+  /** Bytes that the kernel took. */
+  sent = 0;
+  /** Bytes kept here because the kernel did not take them. */
+  queued = 0;
+  paused = false;
+  /** The other side ended its direction. */
+  ended = false;
+  #queue: Buffer[] = [];
+  #shutdownWhenSent = false;
+  #shutdown = false;
+
+  constructor(socket: RawSocket) {
+    this.socket = socket;
+  }
+
+  /**
+   * Writes [start, end). False when it did not all go out: wait for `drained`. `transient`: the
+   * caller will overwrite the bytes, so what is kept of them is copied.
+   */
+  write(bytes: Buffer, start: number, end: number, transient: boolean): boolean {
+    if (this.closed || this.#shutdown) return false;
+    if (this.queued === 0) {
+      const taken = this.socket.write(bytes, start, end - start);
+      // A negative count means that the connection is gone; its close is reported by itself.
+      if (taken < 0) return false;
+      this.sent += taken;
+      start += taken;
+      if (start === end) return true;
+    }
+    const rest = bytes.subarray(start, end);
+    this.#queue.push(transient ? Buffer.from(rest) : rest);
+    this.queued += end - start;
+    return false;
+  }
+
+  /** The kernel has room again. True when nothing is left to write. */
+  drained(): boolean {
+    while (this.#queue.length > 0 && !this.closed) {
+      const bytes = this.#queue[0]!;
+      const taken = this.socket.write(bytes, 0, bytes.length);
+      if (taken < 0) return false;
+      this.sent += taken;
+      this.queued -= taken;
+      if (taken < bytes.length) {
+        this.#queue[0] = bytes.subarray(taken);
+        return false;
+      }
+      this.#queue.shift();
+    }
+    if (this.#shutdownWhenSent && !this.closed) this.#shutdownNow();
+    return true;
+  }
+
+  pause(): void {
+    if (this.paused || this.closed) return;
+    this.paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.paused || this.closed) return;
+    this.paused = false;
+    this.socket.resume();
+  }
+
+  /** Sends FIN once everything is written; reading goes on. */
+  shutdown(): void {
+    if (this.closed || this.#shutdown) return;
+    if (this.queued > 0) this.#shutdownWhenSent = true;
+    else this.#shutdownNow();
+  }
+
+  #shutdownNow(): void {
+    this.#shutdown = true;
+    if (this.ended) this.close();
+    else this.socket.shutdown();
+  }
+
+  /** Closes both directions; what the kernel has is still sent. */
+  close(): void {
+    if (this.closed) return;
+    this.#release();
+    this.socket.end();
+  }
+
+  /** Resets the connection: the other side sees an error, not an end. */
+  destroy(): void {
+    if (this.closed) return;
+    this.#release();
+    this.socket.terminate();
+  }
+
+  /** The socket reported that it is closed. */
+  onClosed(): void {
+    this.#release();
+  }
+
+  #release(): void {
+    this.closed = true;
+    this.queued = 0;
+    this.#queue = [];
+  }
+}
+
+/** One end of a connection that left HTTP: bytes both ways until both directions end. */
+export interface RawEnd {
+  /** False: wait for `onRawDrain`. The bytes must not change afterwards. */
+  writeRaw(bytes: Buffer, start: number, end: number): boolean;
+  pauseRaw(): void;
+  resumeRaw(): void;
+  /** Ends the direction we write. */
+  endRaw(): void;
+  destroyRaw(): void;
+}
+export interface RawListener {
+  onRaw(bytes: Buffer, start: number, end: number): void;
+  onRawDrain(): void;
+  /** The peer ended its direction. */
+  onRawEnd(): void;
+  /** The connection is gone in both directions. */
+  onRawClose(): void;
+}
