@@ -1,7 +1,7 @@
 // Methods, targets, bodies and statuses reach the other side as they are, or are refused aloud.
 
 import { describe, expect, test } from "bun:test";
-import { answering, OK, rawBackend } from "../../support/backend.ts";
+import { answering, closedPort, OK, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy } from "../../support/proxy.ts";
 import { dechunk, RawClient, valuesOf } from "../../support/raw-client.ts";
 
@@ -76,6 +76,20 @@ describe("requests", () => {
     await client.untilClosed();
     expect(client.text).toStartWith("HTTP/1.1 400 ");
     expect(backend.requests).toHaveLength(0);
+  });
+
+  test("the environment's proxies are not between the gateway and its backends", async () => {
+    using backend = rawBackend();
+    await using proxy = startProxy({ backends: [backend.url] });
+    using client = await RawClient.connect(proxy.port);
+    const before = process.env["http_proxy"];
+    process.env["http_proxy"] = `http://127.0.0.1:${closedPort()}`;
+    try {
+      expect((await client.exchange(requestText("GET /"))).status).toBe(200);
+    } finally {
+      if (before === undefined) delete process.env["http_proxy"];
+      else process.env["http_proxy"] = before;
+    }
   });
 
   test("HTTP/1.0 without a Host is forwarded", async () => {
