@@ -81,7 +81,12 @@ class Gateway {
       log,
       onFlush: (report) => recordFlush(report, this.#metrics, this.#state),
     });
-    this.#health = new HealthLoop({ table: this.#backends, settings: config.health, log });
+    this.#health = new HealthLoop({
+      table: this.#backends,
+      settings: config.health,
+      ejection: config.ejection,
+      log,
+    });
     this.#supervisor = new Supervisor({
       workers: config.workers,
       // Must stand in a file beside the entry point: elsewhere it works from source and fails in

@@ -20,6 +20,8 @@ export interface ProxyOptions {
   readonly idleTimeout?: number;
   /** Connection failures that make a backend unhealthy. */
   readonly fall?: number;
+  /** Failures of any kind that speak for ejecting a backend. */
+  readonly ejectAfter?: number;
   readonly server?: (
     handler: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>,
   ) => Bun.Server<undefined>;
@@ -48,7 +50,8 @@ export function startProxy(options: ProxyOptions): Proxy {
     clients.add(id, { capacity, ratePerSec }, tokens ?? capacity, clock());
   }
   const bucket = options.anonymous ?? { capacity: 1e6, ratePerSec: 1e6 };
-  const backends = new BackendTable(BackendTable.reserve({ ...ROW, fall: options.fall ?? 3 }), 0);
+  const { fall = 3, ejectAfter = 0 } = options;
+  const backends = new BackendTable(BackendTable.reserve({ ...ROW, fall, ejectAfter }), 0);
   backends.setBackends(options.backends.map((url) => ({ url, weight: 1 })));
   for (const { slot } of backends.snapshot()) backends.setHealthy(slot, true, Date.now());
   const metrics = new MetricsTable(MetricsTable.reserve(ROW), 0);

@@ -9,6 +9,8 @@ export interface RecordedLog {
   readonly lines: readonly LogLine[];
   /** The first line, past or future, that contains these fields. */
   line(fields: LogLine): Promise<LogLine>;
+  /** Drops the lines so far. */
+  forget(): void;
 }
 
 export function recordedLog(onLine: (line: LogLine) => void = () => {}): RecordedLog {
@@ -29,6 +31,9 @@ export function recordedLog(onLine: (line: LogLine) => void = () => {}): Recorde
       if (past) resolve(past);
       else waiting.push({ fields, resolve });
       return promise;
+    },
+    forget() {
+      lines.length = 0;
     },
   };
 }

@@ -6,6 +6,8 @@ export interface CheckOptions {
   readonly url: string;
   /** From the start to the response headers, in ms. */
   readonly timeoutMs: number;
+  /** Whether an answer of this status is a success. */
+  readonly accept: (status: number) => boolean;
   /** Ends the check at once. */
   readonly signal: AbortSignal;
 }
@@ -28,10 +30,14 @@ const DETAILS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Success is a status of 200 to 399: a redirect shows a backend that works, and it is not followed,
- * as its target may be another host. The body is not read.
+ * A redirect is not followed, as its target may be another host. The body is not read.
  */
-export async function check({ url, timeoutMs, signal }: CheckOptions): Promise<CheckResult> {
+export async function check({
+  url,
+  timeoutMs,
+  accept,
+  signal,
+}: CheckOptions): Promise<CheckResult> {
   const abort = new AbortController();
   const ended = Promise.withResolvers<CheckResult>();
   // The race settles even where fetch() is slow to notice the abort, as while it connects.
@@ -44,14 +50,18 @@ export async function check({ url, timeoutMs, signal }: CheckOptions): Promise<C
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
   try {
-    return await Promise.race([ended.promise, request(url, abort.signal)]);
+    return await Promise.race([ended.promise, request(url, accept, abort.signal)]);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
 }
 
-async function request(url: string, signal: AbortSignal): Promise<CheckResult> {
+async function request(
+  url: string,
+  accept: (status: number) => boolean,
+  signal: AbortSignal,
+): Promise<CheckResult> {
   try {
     const response = await fetch(url, {
       signal,
@@ -63,10 +73,7 @@ async function request(url: string, signal: AbortSignal): Promise<CheckResult> {
       headers: { "User-Agent": "gateway-health-check", Accept: "*/*" },
     });
     await response.body?.cancel();
-    return {
-      ok: response.status >= 200 && response.status < 400,
-      detail: `status ${response.status}`,
-    };
+    return { ok: accept(response.status), detail: `status ${response.status}` };
   } catch (error) {
     return { ok: false, detail: explain(error) };
   }

@@ -1,13 +1,14 @@
-// The health checks of all backends: one independent probe each, so a slow one delays no other.
-// Main thread only. Always holds after `sync()`: exactly the configured backends are watched.
+// The health of all backends: one independent probe each, so a slow one delays no other. Main thread
+// only. Always holds after `sync()`: exactly the configured backends are watched.
 
 import type { BackendTable } from "../../shared/backend-table.ts";
 import type { Logger } from "../../shared/log.ts";
-import { type HealthSettings, Probe } from "./probe.ts";
+import { type EjectionSettings, type HealthSettings, Probe } from "./probe.ts";
 
 export interface HealthLoopOptions {
   readonly table: BackendTable;
   readonly settings: HealthSettings;
+  readonly ejection: EjectionSettings;
   readonly log: Logger;
 }
 
@@ -16,6 +17,7 @@ export class HealthLoop {
   readonly #log: Logger;
   /** By slot. */
   readonly #probes = new Map<number, Probe>();
+  #begun = false;
 
   constructor(options: HealthLoopOptions) {
     this.#options = options;
@@ -24,7 +26,9 @@ export class HealthLoop {
 
   /** Starts watching what the table holds, and stops watching what it no longer holds. */
   sync(): void {
-    const { table, settings } = this.#options;
+    const { table, settings, ejection } = this.#options;
+    const newcomer = this.#begun;
+    this.#begun = true;
     const backends = new Map(table.snapshot().map((backend) => [backend.slot, backend.url]));
     for (const [slot, probe] of this.#probes) {
       if (backends.get(slot) === probe.url) continue;
@@ -33,8 +37,12 @@ export class HealthLoop {
     }
     for (const [slot, url] of backends) {
       if (this.#probes.has(slot)) continue;
-      this.#probes.set(slot, new Probe({ slot, url, table, settings, log: this.#log }));
+      const onClosed = (): void => this.rescue();
+      const log = this.#log;
+      const probe = new Probe({ slot, url, table, settings, ejection, newcomer, onClosed, log });
+      this.#probes.set(slot, probe);
     }
+    this.rescue();
   }
 
   /** Resolves when each backend has had a result: within the check's timeout. */
@@ -42,9 +50,15 @@ export class HealthLoop {
     await Promise.all([...this.#probes.values()].map((probe) => probe.first));
   }
 
-  /** A worker's connection failures made this backend unhealthy. Repeating it does no harm. */
+  /** A worker's failures with this backend need a look. Repeating it does no harm. */
   backendFailed(slot: number): void {
-    this.#probes.get(slot)?.ejected();
+    this.#probes.get(slot)?.failed(performance.now());
+  }
+
+  /** An ejected backend that may work is better than none at all. */
+  rescue(): void {
+    if (this.#options.table.healthyCount() > 0) return;
+    for (const probe of this.#probes.values()) probe.rescue(performance.now());
   }
 
   /** Ends every check and timer at once; nothing is written or logged afterwards. */

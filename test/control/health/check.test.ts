@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 function run(url: string, timeoutMs = 2000, signal = new AbortController().signal) {
-  return check({ url, timeoutMs, signal });
+  return check({ url, timeoutMs, signal, accept: (status) => status < 400 });
 }
 
 const expected = (ok: boolean, detail: string): CheckResult => ({ ok, detail });

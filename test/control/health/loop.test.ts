@@ -6,7 +6,16 @@ import { BackendTable } from "../../../src/shared/backend-table.ts";
 import { startCheckedBackend } from "../../support/checked-backend.ts";
 import { type LogLine, recordedLog } from "../../support/recorded-log.ts";
 
-const SETTINGS = { path: "/ping?deep=1", intervalMs: 5, timeoutMs: 1000, rise: 2, fall: 3 };
+const SETTINGS = {
+  path: "/ping?deep=1",
+  intervalMs: 5,
+  timeoutMs: 1000,
+  rise: 2,
+  fall: 3,
+  statusFrom: 200,
+  statusTo: 399,
+};
+const EJECTION = { baseMs: 10_000, slowStartMs: 0 };
 const NEVER = new Promise<never>(() => {});
 const HEALTHY = { message: "backend is healthy" };
 const UNHEALTHY = { message: "backend is unhealthy" };
@@ -20,7 +29,7 @@ function watch(urls: readonly string[], settings = SETTINGS, onLine?: (line: Log
   const worker = new BackendTable(memory, 0);
   const log = recordedLog(onLine);
   table.setBackends(urls.map((url) => ({ url, weight: 1 })));
-  const started = new HealthLoop({ table, settings, log: log.logger });
+  const started = new HealthLoop({ table, settings, ejection: EJECTION, log: log.logger });
   loop = started;
   started.sync();
   return { loop: started, table, worker, log };
