@@ -42,14 +42,17 @@ export class BucketSlots {
   }
 
   /**
-   * Whether what `read` found was all of one moment: same generation, so the same limit, and since
-   * the TAT only grows, an equal high half before and after means that the low half belongs to it.
-   * The locked addition keeps the processor from doing the second load before those of `read`.
+   * Whether what `read` found was all of one moment: it is the word now, whose generation names the
+   * limit. Looks at the word in one piece: two halves can each stem from another change, and a thread
+   * that was suspended in between does meet its old generation again, after 16 changes. The locked
+   * addition keeps the processor from looking before `read` is done.
    */
   unchanged(slot: number): boolean {
-    const base = slot * at.SLOT_INTS;
-    Atomics.add(this.cells, base + at.FENCE, 0);
-    return Atomics.load(this.cells, base + at.WORD_HIGH) === this.high;
+    const swap = this.#swap;
+    swap.setInt32(0, this.low, true);
+    swap.setInt32(4, this.high, true);
+    Atomics.add(this.cells, slot * at.SLOT_INTS + at.FENCE, 0);
+    return Atomics.load(this.#words, slot * at.SLOT_DOUBLES) === swap.getBigInt64(0, true);
   }
 
   /** Units from now to the TAT that `read` found; 0 when that has passed. */

@@ -17,7 +17,7 @@ const NO_ID = 0;
 export const MAX_IDS = 2 ** (32 - LENGTH_BITS) / MAX_BLOCKS;
 
 export class ClientIds {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #cells: Int32Array;
   /** Writer's own: blocks used so far (block 0 never is), and freed runs by length in blocks. */
   #used = 1;
@@ -29,7 +29,7 @@ export class ClientIds {
   }
 
   constructor(memory: SharedArrayBuffer, slots: SharedArrayBuffer) {
-    this.#bytes = new Uint8Array(memory);
+    this.#bytes = Buffer.from(memory);
     this.#cells = new Int32Array(slots);
   }
 
@@ -47,8 +47,7 @@ export class ClientIds {
   textOf(slot: number): string {
     const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
     const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;
-    const end = start + (ref & LENGTH_MASK) + 1;
-    return String.fromCharCode(...this.#bytes.subarray(start, end));
+    return this.#bytes.toString("latin1", start, start + (ref & LENGTH_MASK) + 1);
   }
 
   /**

@@ -27,7 +27,7 @@ export class DirtySet {
   drain(end: number, visit: (slot: number) => void): void {
     const words = Math.ceil(end / 32);
     for (let at = 0; at < words; at++) {
-      if (Atomics.load(this.#bits, at) === 0) continue;
+      if (this.#bits[at] === 0) continue;
       let word = Atomics.exchange(this.#bits, at, 0);
       while (word !== 0) {
         const bit = 31 - Math.clz32(word & -word);

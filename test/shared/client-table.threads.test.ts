@@ -65,8 +65,9 @@ test("changing the limit while threads take loses no token and invents none", as
 test("no take decides by the limit of one moment and the tokens of another", async () => {
   const memory = ClientTable.reserve({ maxClients: 1 });
   const table = new ClientTable(memory);
-  // Half full always; half of the slow bucket's refill is far more than all of the fast one's.
-  const fast = { capacity: 1e9, ratePerSec: 1e6 };
+  // Half full always. One half of a TAT word of the slow bucket would empty the fast one, which
+  // fills within a second, the time that the lower 32 bits span being 4.3 s.
+  const fast = { capacity: 1e9, ratePerSec: 1e9 };
   const slow = { capacity: 1e9, ratePerSec: 1 };
   const slot = table.add(idOf(0), fast, 5e8, 1e9);
   using threads = new ClientThreads(memory, 2, { kind: "plenty" });

@@ -2,6 +2,8 @@
 
 export class BucketModel {
   tokens: number;
+  /** Tokens by which a compared table may differ on top of the usual, from changes of capacity. */
+  slack = 0;
   #last: number;
 
   constructor(
