@@ -35,8 +35,8 @@ export class ClientTable {
   readonly #quarantine = new Quarantine();
 
   /**
-   * Reserves address space for `maxClients` (1 to 4,194,304, the default): 212 bytes each for short
-   * ids, of which only what clients use is ever touched.
+   * Reserves address space for `maxClients` (1 to 4,194,304, the default), 256 bytes each or less.
+   * Memory is touched as clients come: 121 MB for 10^6 ids of up to 16 characters.
    */
   static reserve(options: { maxClients?: number } = {}): ClientTableMemory {
     const maxClients = options.maxClients ?? MAX_IDS;
