@@ -38,20 +38,14 @@ function counted(exchange: Exchange, response: Response, end: BodyEnd): Response
     return response;
   }
   const reader = body.getReader();
-  const { signal } = exchange.request;
   let bytes = 0;
-  const finish = (outcome: BodyOutcome): void => {
-    signal.removeEventListener("abort", leave);
-    end(exchange, bytes, outcome);
-  };
-  // Bun does not cancel a stream that it never began to read, so the signal is listened to as well.
+  const finish = (outcome: BodyOutcome): void => end(exchange, bytes, outcome);
+  // Bun calls this also for a client that left before the answer was there.
   const leave = (): void => {
     finish("client_left");
     // What the backend still sends is of no interest, nor is its failing.
     reader.cancel().catch(() => {});
   };
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave);
   const pull = async (sink: ReadableStreamDirectController): Promise<void> => {
     try {
       for (;;) {

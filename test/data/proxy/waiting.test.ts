@@ -108,6 +108,36 @@ describe("a client that leaves", () => {
     await proxy.idle();
   });
 
+  test("from a stream that is quiet", async () => {
+    using backend = rawBackend((_, { write }) => write(STREAM));
+    await using proxy = startProxy({ backends: [backend.url] });
+    const client = await RawClient.connect(proxy.port);
+    await client.send(requestText("GET /"));
+    await client.until(({ text }) => text.includes("abc"));
+    client.leave();
+    await proxy.idle();
+    await backend.until(() => backend.open === 0);
+  });
+
+  // Before anybody looks at who waits, so the answer meets a client that is gone.
+  test.each([[1], [10], [50]])("%d ms before a quiet stream begins", async (early) => {
+    const left = Promise.withResolvers<void>();
+    using backend = rawBackend(async (_, { write }) => {
+      await left.promise;
+      await Bun.sleep(early);
+      await write(STREAM);
+    });
+    await using proxy = startProxy({ backends: [backend.url] });
+    const client = await RawClient.connect(proxy.port);
+    await client.send(requestText("GET /"));
+    await backend.until(() => backend.requests.length === 1);
+    client.leave();
+    left.resolve();
+    await proxy.idle();
+    await backend.until(() => backend.open === 0);
+    expect(proxy.logLines()[0]).toMatchObject({ broken_by: "client" });
+  });
+
   test("in the middle of its upload", async () => {
     using backend = rawBackend(silent);
     await using proxy = startProxy({ backends: [backend.url] });
