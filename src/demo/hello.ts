@@ -17,13 +17,14 @@ export interface HelloOptions {
 export async function hello(options: HelloOptions): Promise<number> {
   const body = `<h1>hello from ${Bun.escapeHTML(options.label ?? hostname())}</h1>\n`;
   const server = listen(options.host, options.port, body);
-  console.log(`listening on ${server.url.origin}`);
   const stop = Promise.withResolvers<void>();
   // Handlers, because the first process of a container has no default ones.
   process.on("SIGTERM", () => stop.resolve());
   // With stdin, Ctrl-C in the terminal is for the demo: it drains first, then closes the stdin.
   process.on("SIGINT", () => void (options.withStdin || stop.resolve()));
   if (options.withStdin) void Bun.stdin.text().finally(() => stop.resolve());
+  // Last: whoever reads this line may send a signal at once.
+  console.log(`listening on ${server.url.origin}`);
   await stop.promise;
   await server.stop(true);
   return EXIT.ok;
