@@ -63,6 +63,14 @@ export function recordingLog(): { log: Logger; lines: string[] } {
   return { log, lines };
 }
 
+interface ControlPlaneOptions {
+  readonly maxClients?: number;
+  readonly wallOffset?: number;
+  readonly heartbeatMs?: number;
+  /** Hears nothing of what others change. */
+  readonly deaf?: boolean;
+}
+
 /** A control plane on a database. */
 export class ControlPlane {
   /** Milliseconds that the wall clock is ahead of the real one. */
@@ -81,11 +89,12 @@ export class ControlPlane {
 
   static async on(
     config: DatabaseConfig,
-    options: { maxClients?: number; wallOffset?: number; heartbeatMs?: number } = {},
+    options: ControlPlaneOptions = {},
   ): Promise<ControlPlane> {
     const { log, lines } = recordingLog();
     const { heartbeatMs } = options;
-    const store = await openStore(config, { log, ...(heartbeatMs ? { heartbeatMs } : {}) });
+    const opened = await openStore(config, { log, ...(heartbeatMs ? { heartbeatMs } : {}) });
+    const store = options.deaf ? { ...opened, changes: null } : opened;
     const memory = ClientTable.reserve({ maxClients: options.maxClients ?? 200_000 });
     const table = new ClientTable(memory);
     let plane: ControlPlane | null = null;

@@ -1,5 +1,5 @@
-// A throwaway PostgreSQL (15 or newer) cluster for tests: initdb in a temp folder, a free loopback port, one
-// cluster a test process. A test can stop, start and freeze it. It ends with the process that
+// A throwaway PostgreSQL cluster (15 or newer) for tests: initdb in a temp folder, a free loopback
+// port, one cluster a test file. A test can stop, start and freeze it. It ends with the process that
 // started it, even when that one is killed. Without initdb, tests are skipped and say so; with
 // CI=true a missing initdb is an error, so that CI never passes by skipping.
 

@@ -3,6 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
+import type { DatabaseConfig } from "../../../src/config.ts";
 import { ControlPlane, eventually, value } from "../../support/database.ts";
 import { FaultyNetwork } from "../../support/faulty-network.ts";
 import {
@@ -144,6 +145,7 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
   let cluster: PostgresCluster;
   let url: string;
   let network: FaultyNetwork;
+  let config: DatabaseConfig;
   let plane: ControlPlane;
 
   beforeAll(sharedCluster, POSTGRES_START_MS);
@@ -153,7 +155,8 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
     network = new FaultyNetwork({ hostname: "127.0.0.1", port: cluster.port });
     const relayed = new URL(url);
     relayed.port = String(network.port);
-    plane = await ControlPlane.on({ kind: "postgres", url: relayed.href }, { heartbeatMs: 300 });
+    config = { kind: "postgres", url: relayed.href };
+    plane = await ControlPlane.on(config, { heartbeatMs: 300 });
     value(await plane.clients.create({ client_id: "a", capacity: 10, ...slow }));
   });
   afterEach(async () => {
@@ -163,6 +166,9 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
   });
 
   test("a lost answer is a refusal, and the tables follow what the database did", async () => {
+    // Deaf, or the notification of its own change would repair it.
+    await plane.close();
+    plane = await ControlPlane.on(config, { deaf: true });
     // Every connection has prepared the statements, so that losing one answer loses the result.
     const warm = Array.from({ length: 12 }, (_, i) => ({
       client_id: `w${i}`,

@@ -1,8 +1,9 @@
 // The embedded database's file: private, used by one process, durable, and refused in one line.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Subprocess } from "bun";
 import { openStore } from "../../../src/control/db/store.ts";
 import { EXIT, StartError } from "../../../src/shared/start-error.ts";
 import { recordingLog, removeTemporaryFolders, temporaryFolder } from "../../support/database.ts";
@@ -26,6 +27,11 @@ async function refusal(path: string): Promise<StartError> {
   throw new Error("it was opened");
 }
 
+const children: Subprocess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
 /** Runs a script in another process and resolves with its first line; it is killed at the end. */
 async function otherProcess(script: string, path: string) {
   const child = Bun.spawn(
@@ -35,6 +41,7 @@ async function otherProcess(script: string, path: string) {
       stderr: "inherit",
     },
   );
+  children.push(child);
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
   return { child, said: new TextDecoder().decode(value).trim() };
