@@ -4,6 +4,7 @@
 
 import type { FromWorker, ToWorker } from "../shared/messages.ts";
 import type { Logger } from "../shared/log.ts";
+import { EXIT, StartError } from "../shared/start-error.ts";
 
 /** A replacement that dies young is started again after 100 ms, 200 ms, … at most 5 s. */
 const FIRST_BACKOFF_MS = 100;
@@ -163,7 +164,8 @@ export class Supervisor {
   #until(condition: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = (): void => {
-        if (this.#failure !== null && !this.#draining) reject(new Error(this.#failure));
+        if (this.#failure !== null && !this.#draining)
+          reject(new StartError(EXIT.unavailable, `a worker cannot listen: ${this.#failure}`));
         else if (condition()) resolve();
         else this.#waiting.push(check);
       };
