@@ -18,6 +18,8 @@ const MAX_SIZE_DIGITS = 13;
 /** Bytes of all extensions of a message: some senders sign every chunk. */
 const MAX_EXTENSIONS = 16_384;
 const MAX_TRAILERS = 16_384;
+/** The end of the last chunk and of the body, without extension, zeros or trailers. */
+const PLAIN_END = Buffer.from("\r\n0\r\n\r\n");
 
 enum At {
   SIZE,
@@ -66,6 +68,20 @@ export class ChunkedDecoder {
       if (at === At.DONE) return CHUNK_DONE;
     }
     return CHUNK_MORE;
+  }
+
+  /**
+   * Takes the plainest end of a body, if the bytes at `next` are that: then the last piece of data
+   * can leave together with the end. False changes nothing.
+   */
+  takeEnd(bytes: Uint8Array, end: number): boolean {
+    if (this.#at !== At.DATA_CR || end - this.next < PLAIN_END.length) return false;
+    for (let i = 0; i < PLAIN_END.length; i++) {
+      if (bytes[this.next + i] !== PLAIN_END[i]) return false;
+    }
+    this.next += PLAIN_END.length;
+    this.#at = At.DONE;
+    return true;
   }
 
   #data(end: number): number {

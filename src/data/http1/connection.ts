@@ -16,6 +16,7 @@ import type { ServerState } from "./server.ts";
 import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+const NOTHING = Buffer.alloc(0);
 /** Bytes of a body nobody wanted that are read away to keep the connection. */
 const WORTH_DISCARDING = 65_536;
 const PROGRESS_CHECK_MS = 1000;
@@ -187,7 +188,7 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   readBody(consumer: BodyConsumer): void {
     const { body } = this;
-    if (body.complete) return consumer.onBodyEnd();
+    if (body.complete) return consumer.onBody(NOTHING, 0, 0, true);
     body.consumer = consumer;
     if (this.head.expectsContinue && this.#held.size === 0 && this.#exchange!.status === 0) {
       this.wire.write(CONTINUE, 0, CONTINUE.length, false);

@@ -106,11 +106,10 @@ class FetchExchange implements ExchangeOwner, BodyConsumer {
     }
   }
 
-  onBody(bytes: Buffer, start: number, end: number): void {
+  onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     this.#exchange.pauseBody();
-    this.#body?.enqueue(new Uint8Array(bytes.subarray(start, end)));
-  }
-  onBodyEnd(): void {
+    if (end > start) this.#body?.enqueue(new Uint8Array(bytes.subarray(start, end)));
+    if (!last) return;
     this.#body?.close();
     this.#body = null;
   }

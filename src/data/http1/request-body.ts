@@ -6,9 +6,11 @@ import { CHUNK_DATA, CHUNK_DONE, CHUNK_FAULT, CHUNK_MORE, ChunkedDecoder } from 
 import { CHUNKED } from "./message-length.ts";
 
 export interface BodyConsumer {
-  /** Bytes of the body; they do not change afterwards and may be kept. */
-  onBody(bytes: Buffer, start: number, end: number): void;
-  onBodyEnd(): void;
+  /**
+   * Bytes of the body, which do not change afterwards and may be kept; `last` when it ends with them.
+   * The end may come alone, with no bytes.
+   */
+  onBody(bytes: Buffer, start: number, end: number, last: boolean): void;
 }
 
 export class RequestBody {
@@ -62,8 +64,7 @@ export class RequestBody {
     const end = from + Math.min(to - from, this.#left);
     this.#left -= end - from;
     if (this.#left === 0) this.complete = true;
-    if (end > from) this.consumer?.onBody(bytes, from, end);
-    if (this.complete) this.consumer?.onBodyEnd();
+    this.consumer?.onBody(bytes, from, end, this.complete);
     return end;
   }
 
@@ -73,13 +74,14 @@ export class RequestBody {
     while (this.wanted) {
       const result = decoder.decode(bytes, to);
       if (result === CHUNK_DATA) {
-        this.consumer?.onBody(bytes, decoder.dataStart, decoder.dataEnd);
+        this.complete = decoder.takeEnd(bytes, to);
+        this.consumer?.onBody(bytes, decoder.dataStart, decoder.dataEnd, this.complete);
         continue;
       }
       if (result === CHUNK_FAULT) this.fault = decoder.fault;
       if (result === CHUNK_DONE) {
         this.complete = true;
-        this.consumer?.onBodyEnd();
+        this.consumer?.onBody(bytes, to, to, true);
       }
       if (result !== CHUNK_MORE) break;
       return to;

@@ -26,6 +26,8 @@ export interface HeadLimits {
 }
 export const HEAD_LIMITS: HeadLimits = { head: 65_536, target: 16_384, fields: 256 };
 
+const SLASH = 47;
+
 /** How far parsing came, in this order. */
 const BLANK = 0;
 const LINE = 1;
@@ -188,6 +190,10 @@ export class RequestHead implements RequestLine, TargetParts {
     if (this.form !== Form.ABSOLUTE || text.startsWith("/")) return text;
     // RFC 9112 §3.2.4: OPTIONS on a whole server; otherwise an empty path is `/` (§3.2.1).
     return text === "" && this.isMethod("OPTIONS") ? "*" : `/${text}`;
+  }
+  /** The bytes from `pathStart` to `targetEnd` are the target for an origin as they are. */
+  get plainTarget(): boolean {
+    return this.form !== Form.ABSOLUTE || this.bytes[this.pathStart] === SLASH;
   }
   get host(): string {
     return latin1(this.bytes, this.authorityStart, this.authorityEnd);

@@ -15,6 +15,8 @@ export interface RawSocket extends Pick<
 export class Wire {
   readonly socket: RawSocket;
   closed = false;
+  /** A write found the connection gone; its close has not been reported yet. */
+  broken = false;
   /** Bytes that the kernel took. */
   sent = 0;
   /** Bytes kept here because the kernel did not take them. */
@@ -39,7 +41,10 @@ export class Wire {
     if (this.queued === 0) {
       const taken = this.socket.write(bytes, start, end - start);
       // A negative count means that the connection is gone; its close is reported by itself.
-      if (taken < 0) return false;
+      if (taken < 0) {
+        this.broken = true;
+        return false;
+      }
       this.sent += taken;
       start += taken;
       if (start === end) return true;

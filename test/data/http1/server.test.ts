@@ -53,8 +53,10 @@ const GET = (target: string, fields = ""): string =>
 function echoBody(exchange: Exchange): void {
   let body = "";
   exchange.readBody({
-    onBody: (bytes, start, end) => void (body += bytes.toString("latin1", start, end)),
-    onBodyEnd: () => text(exchange, `[${body}]`),
+    onBody: (bytes, start, end, last) => {
+      body += bytes.toString("latin1", start, end);
+      if (last) text(exchange, `[${body}]`);
+    },
   });
 }
 
@@ -192,11 +194,11 @@ describe("bodies of requests", () => {
     const { server } = serve((each) => {
       exchange = each;
       each.readBody({
-        onBody: (_, start, end) => {
+        onBody: (_, start, end, last) => {
           taken += end - start;
           each.pauseBody();
+          if (last) text(each, `took ${taken}`);
         },
-        onBodyEnd: () => text(each, `took ${taken}`),
       });
     });
     const size = 20_000_000;
@@ -217,7 +219,7 @@ describe("bodies of requests", () => {
     let aborted = 0;
     const { server } = serve((exchange) => {
       exchange.owner = { onDrain: () => {}, onAbort: () => void aborted++ };
-      exchange.readBody({ onBody: () => {}, onBodyEnd: () => {} });
+      exchange.readBody({ onBody: () => {} });
     });
     const raw = await client(server);
     raw.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
@@ -384,7 +386,7 @@ describe("bad requests and bad clients", () => {
         onDrain: () => {},
         onAbort: () => void aborted.push(exchange.head.target),
       };
-      if (exchange.head.length !== 0) exchange.readBody({ onBody: () => {}, onBodyEnd: () => {} });
+      if (exchange.head.length !== 0) exchange.readBody({ onBody: () => {} });
     });
     const [silent, slowHead, slowBody, quiet] = await Promise.all(
       [1, 2, 3, 4].map(() => client(server)),

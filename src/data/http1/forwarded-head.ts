@@ -1,0 +1,66 @@
+// Writes heads for the other side from the bytes of the one that came: runs of fields that stay are
+// copied as they are, the rest is left out, and framing is written anew from what was understood,
+// so that both sides of the gateway see the same message. Pure over its writer.
+
+import type { Fields } from "./fields.ts";
+import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
+import { CHUNKED } from "./message-length.ts";
+import type { MessageWriter } from "./message-writer.ts";
+import type { RequestHead } from "./request-head.ts";
+
+const FRAMING = mask(Field.CONTENT_LENGTH, Field.TRANSFER_ENCODING);
+
+/** Never relayed from a request: this hop writes its own or answers them itself. */
+export const REQUEST_DROPS = HOP_BY_HOP | FRAMING | mask(Field.HOST, Field.EXPECT);
+/** Never relayed from an answer. */
+export const ANSWER_DROPS = HOP_BY_HOP | FRAMING;
+
+/** Whole field lines but those whose id is in `drops`. */
+export function copyFields(writer: MessageWriter, fields: Fields, drops: number): void {
+  const { count, bytes } = fields;
+  if (count === 0) return;
+  const end = fields.next - 2;
+  if ((fields.seen & drops) === 0) {
+    writer.copy(bytes, fields.nameStart(0), end);
+    return;
+  }
+  let run = -1;
+  for (let field = 0; field < count; field++) {
+    const drop = (drops & (1 << fields.id(field))) !== 0;
+    if (drop && run >= 0) writer.copy(bytes, run, fields.nameStart(field));
+    if (drop) run = -1;
+    else if (run < 0) run = fields.nameStart(field);
+  }
+  if (run >= 0) writer.copy(bytes, run, end);
+}
+
+/**
+ * Request line, `Host` and the fields that stay, each ended by CRLF; more may follow, then
+ * `endRequest`. `drops` adds to REQUEST_DROPS; `upgrade` keeps the wish to leave HTTP.
+ */
+export function beginRequest(
+  writer: MessageWriter,
+  head: RequestHead,
+  drops: number,
+  upgrade: boolean,
+): void {
+  const { bytes } = head;
+  writer.reset().copy(bytes, head.start, head.methodEnd).text(" ");
+  if (head.plainTarget) writer.copy(bytes, head.pathStart, head.targetEnd);
+  else writer.text(head.target);
+  writer
+    .text(" HTTP/1.1\r\nHost: ")
+    .copy(bytes, head.authorityStart, head.authorityEnd)
+    .text("\r\n");
+  const keep = upgrade ? mask(Field.UPGRADE) : 0;
+  copyFields(writer, head.fields, (REQUEST_DROPS | drops) & ~keep);
+  if (upgrade) writer.text("Connection: Upgrade\r\n");
+}
+
+/** The framing of the body and the head's end. */
+export function endRequest(writer: MessageWriter, head: RequestHead): void {
+  if (head.length === CHUNKED) writer.text("Transfer-Encoding: chunked\r\n\r\n");
+  else if (head.length > 0 || head.fields.has(Field.CONTENT_LENGTH)) {
+    writer.text(`Content-Length: ${head.length}\r\n\r\n`);
+  } else writer.text("\r\n");
+}

@@ -1,0 +1,345 @@
+// One connection to a backend, carrying one call at a time. Written by its socket's events, the wheel and
+// the call. Always holds: it goes back to the pool only when request and answer are complete and
+// not a byte is left over; anything that comes while no call is in progress closes it.
+
+import type { Call, CallFailure } from "./call.ts";
+import { CHUNK_DATA, CHUNK_DONE, CHUNK_FAULT, CHUNK_MORE, ChunkedDecoder } from "./chunked.ts";
+import { Deadline, type DeadlineOwner } from "./deadlines.ts";
+import { DONE, MORE } from "./fields.ts";
+import { Incoming } from "./incoming.ts";
+import { CHUNKED, UNTIL_CLOSE } from "./message-length.ts";
+import { ResponseHead } from "./response-head.ts";
+import type { UpstreamPool } from "./upstream-pool.ts";
+import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
+
+enum Doing {
+  CONNECTING,
+  IDLE,
+  HEAD,
+  BODY,
+  RAW,
+  CLOSED,
+}
+
+/** Interim answers before the final one; more is a backend gone mad. */
+const MAX_INTERIM = 32;
+
+export class UpstreamConnection implements DeadlineOwner, RawEnd {
+  readonly deadline = new Deadline(this);
+  readonly #pool: UpstreamPool;
+  readonly #head = new ResponseHead();
+  readonly #held = new Incoming();
+  #wire: Wire | null = null;
+  #doing = Doing.CONNECTING;
+  #call: Call | null = null;
+  #raw: RawListener | null = null;
+  #decoder: ChunkedDecoder | null = null;
+  /** Bytes of the answer's body still to come, or CHUNKED, UNTIL_CLOSE. */
+  #left = 0;
+  #interim = 0;
+  /** What is to be written once connected. */
+  #early: Buffer[] = [];
+
+  constructor(pool: UpstreamPool) {
+    this.#pool = pool;
+  }
+
+  // ── for the pool and the call ─────────────────────────────────────────────────────────────────
+
+  /** Carries the call on a connection that is being made. The bytes are copied. */
+  begin(call: Call, bytes: Buffer, end: number): void {
+    this.#call = call;
+    call.attach(this, false);
+    this.#early.push(Buffer.from(bytes.subarray(0, end)));
+    this.#pool.deadlines.set(this.deadline, this.#pool.limits.connectMs);
+  }
+
+  /** Carries the call on this idle connection. False: it is gone, nothing was sent. */
+  reuse(call: Call, bytes: Buffer, end: number): boolean {
+    const wire = this.#wire!;
+    if (wire.closed) return false;
+    const drained = wire.write(bytes, 0, end, true);
+    if (wire.broken) {
+      this.#close();
+      return false;
+    }
+    this.#call = call;
+    call.attach(this, true);
+    this.#expectHead();
+    if (!drained && call.sent) this.#pool.deadlines.set(this.deadline, this.#pool.limits.headMs);
+    return true;
+  }
+
+  write(bytes: Buffer, start: number, end: number, transient: boolean): boolean {
+    if (this.#doing === Doing.CONNECTING) {
+      this.#early.push(Buffer.from(bytes.subarray(start, end)));
+      return false;
+    }
+    const drained = this.#wire!.write(bytes, start, end, transient);
+    if (this.#call!.sent && this.#doing === Doing.HEAD) this.#watchHead();
+    return drained;
+  }
+
+  cancel(): void {
+    this.#call = null;
+    this.#wire?.destroy();
+    this.#close();
+  }
+
+  closeIdle(): void {
+    if (this.#doing === Doing.IDLE) this.#close();
+  }
+
+  // ── events of the socket ──────────────────────────────────────────────────────────────────────
+
+  onOpen(socket: RawSocket): void {
+    this.#wire = new Wire(socket);
+    if (this.#doing === Doing.CLOSED) return this.#wire.destroy();
+    this.#expectHead();
+    let drained = true;
+    for (const bytes of this.#early) drained = this.#wire.write(bytes, 0, bytes.length, false);
+    this.#early = [];
+    if (drained && !this.#call!.sent) this.#call!.owner.onCallDrain();
+  }
+
+  onConnectError(code: string): void {
+    this.#fail(code === "ECONNREFUSED" ? "refused" : "unreachable", code);
+  }
+
+  onData(bytes: Buffer): void {
+    switch (this.#doing) {
+      case Doing.HEAD:
+        this.#call!.answered = true;
+        return this.#readHead(bytes);
+      case Doing.BODY:
+        return this.#readBody(bytes, 0, bytes.length);
+      case Doing.RAW:
+        return this.#raw!.onRaw(bytes, 0, bytes.length);
+      default:
+        // Nobody asked for these bytes: whatever they are, they belong to no request.
+        this.#wire?.destroy();
+        this.#close();
+    }
+  }
+
+  onDrain(): void {
+    if (this.#wire === null || this.#wire.closed || !this.#wire.drained()) return;
+    if (this.#doing === Doing.RAW) this.#raw!.onRawDrain();
+    else if (this.#call !== null && !this.#call.sent) this.#call.owner.onCallDrain();
+  }
+
+  onEnd(): void {
+    if (this.#wire !== null) this.#wire.ended = true;
+    if (this.#doing === Doing.RAW) return this.#raw!.onRawEnd();
+    if (this.#doing === Doing.BODY && this.#left === UNTIL_CLOSE) {
+      const call = this.#release();
+      call.owner.onAnswerBody(this.#held.bytes, 0, 0, true);
+      return;
+    }
+    this.#lost("the backend closed the connection");
+  }
+
+  onClose(error: Error | undefined): void {
+    this.#wire?.onClosed();
+    this.#lost(error?.message ?? "the connection closed");
+  }
+
+  onDeadline(): void {
+    if (this.#doing === Doing.CONNECTING)
+      return this.#fail("connect_timeout", "no connection in time");
+    if (this.#doing === Doing.HEAD) return this.#fail("header_timeout", "no answer in time");
+    if (this.#doing === Doing.IDLE) this.#close();
+  }
+
+  // ── the answer ────────────────────────────────────────────────────────────────────────────────
+
+  #expectHead(): void {
+    this.#doing = Doing.HEAD;
+    this.#interim = 0;
+    this.#held.clear();
+    this.#head.reset(0);
+    if (this.#call!.sent) this.#watchHead();
+    else this.#pool.deadlines.clear(this.deadline);
+  }
+
+  #watchHead(): void {
+    this.#pool.deadlines.set(this.deadline, this.#pool.limits.headMs);
+  }
+
+  #readHead(bytes: Buffer): void {
+    const head = this.#head;
+    const held = this.#held;
+    const continued = held.size > 0;
+    const moved = held.add(bytes);
+    if (continued && head.bytes !== held.bytes) head.rebase(held.bytes, moved);
+    while (held.size > 0) {
+      const owner = this.#call!.owner;
+      const verdict = head.parse(held.bytes, held.to, owner.toHead, this.#pool.limits.head);
+      if (verdict === MORE) return;
+      if (verdict !== DONE) return this.#fail("malformed", head.fault);
+      held.from = head.end;
+      if (!head.interim) return this.#begin();
+      if (++this.#interim > MAX_INTERIM)
+        return this.#fail("malformed", "interim answers without end");
+      owner.onInterim(head);
+      if (this.#doing !== Doing.HEAD) return;
+      head.reset(held.from);
+    }
+    head.reset(0);
+  }
+
+  /** The final head is there. */
+  #begin(): void {
+    const head = this.#head;
+    const call = this.#call!;
+    const { bytes, from, to } = this.#held;
+    this.#pool.deadlines.clear(this.deadline);
+    if (head.status === 101) {
+      if (!head.upgrade || !call.owner.upgrade)
+        return this.#fail("malformed", "a 101 nobody asked for");
+      // What follows is not HTTP; `takeOver` hands it out.
+      return call.owner.onAnswer(head, bytes, from, from, false);
+    }
+    this.#doing = Doing.BODY;
+    this.#left = head.length;
+    if (this.#left === CHUNKED) {
+      this.#decoder ??= new ChunkedDecoder();
+      this.#decoder.reset();
+    }
+    this.#readBody(bytes, from, to, head);
+  }
+
+  /** `head`: the answer's head goes out with the first piece. */
+  #readBody(bytes: Buffer, from: number, to: number, head: ResponseHead | null = null): void {
+    if (this.#left === CHUNKED) return this.#readChunks(bytes, from, to, head);
+    if (this.#left === UNTIL_CLOSE) return this.#deliver(head, bytes, from, to, false);
+    const end = from + Math.min(to - from, this.#left);
+    this.#left -= end - from;
+    if (this.#left === 0) this.#complete(head, bytes, from, end, end === to);
+    else this.#deliver(head, bytes, from, end, false);
+  }
+
+  #readChunks(bytes: Buffer, from: number, to: number, first: ResponseHead | null): void {
+    const decoder = this.#decoder!;
+    const call = this.#call;
+    let head = first;
+    decoder.next = from;
+    for (;;) {
+      const result = decoder.decode(bytes, to);
+      if (result === CHUNK_MORE) break;
+      if (result === CHUNK_FAULT) return this.#fail("truncated", decoder.fault);
+      const { dataStart, dataEnd } = decoder;
+      if (result === CHUNK_DONE) return this.#complete(head, bytes, to, to, decoder.next === to);
+      if (result === CHUNK_DATA && decoder.takeEnd(bytes, to)) {
+        return this.#complete(head, bytes, dataStart, dataEnd, decoder.next === to);
+      }
+      this.#deliver(head, bytes, dataStart, dataEnd, false);
+      head = null;
+      // The owner may have cancelled, and the connection is gone.
+      if (this.#call !== call) return;
+    }
+    if (head !== null) this.#deliver(head, bytes, to, to, false);
+  }
+
+  #deliver(
+    head: ResponseHead | null,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    last: boolean,
+  ): void {
+    const owner = this.#call!.owner;
+    if (head === null) owner.onAnswerBody(bytes, start, end, last);
+    else owner.onAnswer(head, bytes, start, end, last);
+  }
+
+  /** The answer ends with this piece. `clean`: no byte follows it. */
+  #complete(
+    head: ResponseHead | null,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    clean: boolean,
+  ): void {
+    const call = this.#call!;
+    const reusable = clean && call.sent && this.#head.keepAlive && !this.#wire!.ended;
+    if (!reusable || this.#wire!.queued > 0) this.#release();
+    else this.#park();
+    // From here on this connection may carry another call already: nothing of it is touched.
+    if (head === null) call.owner.onAnswerBody(bytes, start, end, true);
+    else call.owner.onAnswer(head, bytes, start, end, true);
+  }
+
+  #park(): void {
+    this.#call!.detach();
+    this.#call = null;
+    this.#doing = Doing.IDLE;
+    this.#held.clear();
+    this.#wire!.resume();
+    this.#pool.deadlines.set(this.deadline, this.#pool.limits.idleMs);
+    if (!this.#pool.park(this)) this.#close();
+  }
+
+  // ── ends ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Lets go of the call and closes. */
+  #release(): Call {
+    const call = this.#call!;
+    call.detach();
+    this.#call = null;
+    this.#close();
+    return call;
+  }
+
+  /** The backend ended or lost the connection. */
+  #lost(detail: string): void {
+    const call = this.#call;
+    if (call === null) return this.#close();
+    if (call.answered) return this.#fail("truncated", detail);
+    this.#fail(call.reused ? "stale" : "reset_before_response", detail);
+  }
+
+  #fail(failure: CallFailure, detail: string): void {
+    if (this.#call === null) return this.#close();
+    this.#release().owner.onCallFailure(failure, detail);
+  }
+
+  #close(): void {
+    if (this.#doing === Doing.CLOSED) return;
+    const raw = this.#doing === Doing.RAW ? this.#raw : null;
+    this.#doing = Doing.CLOSED;
+    this.#early = [];
+    this.#pool.deadlines.remove(this.deadline);
+    this.#pool.closed(this);
+    this.#wire?.close();
+    raw?.onRawClose();
+  }
+
+  // ── RawEnd ───────────────────────────────────────────────────────────────────────────────────
+
+  takeOver(listener: RawListener): RawEnd {
+    this.#call = null;
+    this.#doing = Doing.RAW;
+    this.#raw = listener;
+    const { bytes, from, to } = this.#held;
+    this.#held.clear();
+    if (from < to) listener.onRaw(bytes, from, to);
+    return this;
+  }
+  writeRaw(bytes: Buffer, start: number, end: number): boolean {
+    return this.#wire!.write(bytes, start, end, false);
+  }
+  pauseRaw(): void {
+    this.#wire?.pause();
+  }
+  resumeRaw(): void {
+    this.#wire?.resume();
+  }
+  endRaw(): void {
+    this.#wire!.shutdown();
+  }
+  destroyRaw(): void {
+    this.#wire?.destroy();
+    this.#close();
+  }
+}

@@ -1,0 +1,116 @@
+// The kept connections of one worker to one backend. The connection used last is used next, so that few
+// stay busy and the rest time out before the backend closes them. Written by the connections and
+// by `call`. Always holds: a connection in `#idle` carries no call and nothing is unread on it.
+
+import { Call, type CallOwner } from "./call.ts";
+import type { DeadlineWheel } from "./deadlines.ts";
+import { MessageWriter } from "./message-writer.ts";
+import { RESPONSE_LIMITS, type ResponseLimits } from "./response-head.ts";
+import { UpstreamConnection } from "./upstream-connection.ts";
+
+export interface UpstreamLimits {
+  readonly head: ResponseLimits;
+  readonly connectMs: number;
+  /** Milliseconds from the end of the request to the answer's head. */
+  readonly headMs: number;
+  /** Milliseconds a connection is kept unused. Below the 5 s after which Node's servers close. */
+  readonly idleMs: number;
+  /** Connections kept unused. */
+  readonly idle: number;
+}
+export const UPSTREAM_LIMITS: UpstreamLimits = {
+  head: RESPONSE_LIMITS,
+  connectMs: 2000,
+  headMs: 60_000,
+  idleMs: 4000,
+  idle: 256,
+};
+
+export interface UpstreamPoolOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly deadlines: DeadlineWheel;
+  readonly limits?: Partial<UpstreamLimits>;
+}
+
+const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
+  binaryType: "buffer",
+  open: (socket) => socket.data.onOpen(socket),
+  data: (socket, bytes) => socket.data.onData(bytes),
+  drain: (socket) => socket.data.onDrain(),
+  end: (socket) => socket.data.onEnd(),
+  close: (socket, error) => socket.data.onClose(error),
+  error: (socket) => socket.data.destroyRaw(),
+  connectError: (socket, error) =>
+    socket.data.onConnectError((error as { code?: string }).code ?? error.message),
+};
+
+export class UpstreamPool {
+  readonly hostname: string;
+  readonly port: number;
+  readonly deadlines: DeadlineWheel;
+  readonly limits: UpstreamLimits;
+  /** Requests are put together here, each within one synchronous stretch. */
+  readonly writer = new MessageWriter();
+  readonly #all = new Set<UpstreamConnection>();
+  readonly #idle: UpstreamConnection[] = [];
+  #open = true;
+
+  constructor(options: UpstreamPoolOptions) {
+    this.hostname = options.hostname;
+    this.port = options.port;
+    this.deadlines = options.deadlines;
+    this.limits = { ...UPSTREAM_LIMITS, ...options.limits };
+  }
+
+  get connections(): number {
+    return this.#all.size;
+  }
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  /**
+   * Sends the request that `writer` holds; `last`: it has no more body. The owner hears of everything
+   * else later, never before this returns. `fresh` avoids kept connections, after one was stale.
+   */
+  call(owner: CallOwner, last: boolean, fresh = false): Call {
+    const call = new Call(owner, last);
+    const { bytes, used } = this.writer;
+    while (!fresh && this.#idle.length > 0) {
+      if (this.#idle.pop()!.reuse(call, bytes, used)) return call;
+    }
+    const connection = new UpstreamConnection(this);
+    this.#all.add(connection);
+    connection.begin(call, bytes, used);
+    const options: Bun.TCPSocketConnectOptions<UpstreamConnection> = {
+      hostname: this.hostname,
+      port: this.port,
+      data: connection,
+      allowHalfOpen: true,
+      socket: HANDLERS,
+    };
+    // The failure itself is told by `connectError`.
+    Bun.connect(options).catch(() => {});
+    return call;
+  }
+
+  /** False: there is no room for one more. */
+  park(connection: UpstreamConnection): boolean {
+    if (!this.#open || this.#idle.length >= this.limits.idle) return false;
+    this.#idle.push(connection);
+    return true;
+  }
+
+  closed(connection: UpstreamConnection): void {
+    this.#all.delete(connection);
+    const at = this.#idle.lastIndexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  /** Keeps no connection from now on; calls in progress go on. */
+  close(): void {
+    this.#open = false;
+    for (const connection of this.#idle.slice()) connection.closeIdle();
+  }
+}
