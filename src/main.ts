@@ -3,6 +3,7 @@
 
 import type { Config } from "./config.ts";
 import { ClientsService } from "./control/clients/service.ts";
+import { Sampler } from "./control/dashboard/sampler.ts";
 import { openStore, type Store } from "./control/db/store.ts";
 import { HealthLoop } from "./control/health/loop.ts";
 import { type Address, claimAddress } from "./control/listener.ts";
@@ -15,6 +16,7 @@ import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { answerClockPing, mainClock } from "./shared/clock.ts";
+import { HistoryTable } from "./shared/history-table.ts";
 import type { LineWriter, Logger } from "./shared/log.ts";
 import type { FromWorker, SharedTables, ToWorker } from "./shared/messages.ts";
 import { counter, MetricsTable } from "./shared/metrics-table.ts";
@@ -56,6 +58,7 @@ class Gateway {
   readonly #clients: ClientsService;
   readonly #persistence: Persistence;
   readonly #health: HealthLoop;
+  readonly #sampler: Sampler;
   readonly #supervisor: Supervisor;
 
   constructor(config: Config, options: RunOptions, store: Store) {
@@ -87,6 +90,10 @@ class Gateway {
       ejection: config.ejection,
       log,
     });
+    this.#sampler = new Sampler({
+      metrics: this.#metrics,
+      history: new HistoryTable(this.#tables.history),
+    });
     this.#supervisor = new Supervisor({
       workers: config.workers,
       // Must stand in a file beside the entry point: elsewhere it works from source and fails in
@@ -111,6 +118,7 @@ class Gateway {
     await Promise.race([this.#health.firstRound(), Bun.sleep(LISTEN_AFTER_MS)]);
     await this.#supervisor.listen(address.host, address.port);
     this.#persistence.start();
+    this.#sampler.start(mainClock());
     log.info("listening", {
       ...address,
       workers: this.#config.workers,
@@ -133,6 +141,7 @@ class Gateway {
     const drained = await this.#supervisor.drain(drainMs);
     if (!drained) log.warn("drain timed out", { cut_off: this.#metrics.inFlight() });
     this.#health.stop();
+    this.#sampler.stop();
     this.#supervisor.terminate();
     const saved = await this.#persistence.stop(LAST_FLUSH_MS);
     await this.#clients.stop();
@@ -171,6 +180,7 @@ function reserveTables({ anonymous, balancer, ejection, health, workers }: Confi
       balancer,
     }),
     metrics: MetricsTable.reserve({ workers }),
+    history: HistoryTable.reserve(),
     state: ProcessState.reserve(),
   };
 }

@@ -4,6 +4,8 @@
 import pkg from "../package.json" with { type: "json" };
 import { createApp } from "./app.ts";
 import { ClientsStandIn } from "./control/clients/stand-in.ts";
+import { ClientRowsReader } from "./control/dashboard/client-rows.ts";
+import { Feed } from "./control/dashboard/feed.ts";
 import { metricsText } from "./control/metrics/text.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
@@ -11,6 +13,7 @@ import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { calibrate, type ClockPong, workerClock } from "./shared/clock.ts";
+import { HistoryTable } from "./shared/history-table.ts";
 import { LineBatch } from "./shared/line-batch.ts";
 import { createLogger } from "./shared/log.ts";
 import type { FromWorker, ToWorker } from "./shared/messages.ts";
@@ -29,6 +32,7 @@ const pongs = new Map<number, (pong: ClockPong) => void>();
 let app: App | null = null;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
+let feed: Feed | null = null;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
@@ -78,9 +82,21 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     accessLog,
     onBackendFailed: (slot) => post({ type: "backend-failed", slot }),
   });
+  feed = new Feed({
+    metrics,
+    state,
+    history: new HistoryTable(tables.history),
+    backends: () => backends.snapshot(),
+    clients: () => table.size,
+    anonymous: () => anonymous.numbers(),
+    version: pkg.version,
+    workers: config.workers,
+    database: config.database.kind,
+  });
   app = createApp({
     proxy,
     clients,
+    dashboard: { feed, rows: new ClientRowsReader({ table, clients, clock }) },
     log,
     admin: config.admin,
     version: pkg.version,
@@ -118,6 +134,7 @@ function listen(hostname: string, port: number): void {
 
 /** Resolves in silence: the main thread bounds how long it waits. */
 async function drain(): Promise<void> {
+  feed?.close();
   await app?.server?.stop(false);
   accessLog?.flush();
   lines.flush();

@@ -10,6 +10,8 @@ import type { Logger } from "../shared/log.ts";
 import { problem } from "../shared/problem.ts";
 import { createAccess } from "./access.ts";
 import { clientsController } from "./clients/controller.ts";
+import { ASSET_NAMES } from "./dashboard/assets.ts";
+import { dashboardController, type DashboardOptions } from "./dashboard/controller.ts";
 import { answerError } from "./refusal.ts";
 import { statusController, type StatusControllerOptions } from "./status/controller.ts";
 import { ASSETS } from "./swagger/assets.ts";
@@ -18,6 +20,7 @@ import { signInPage } from "./swagger/page.ts";
 
 export interface ControlRoutesOptions extends StatusControllerOptions {
   readonly clients: ClientsPort;
+  readonly dashboard: DashboardOptions;
   readonly admin: Config["admin"];
   /** Of the gateway, for the OpenAPI document. */
   readonly version: string;
@@ -111,17 +114,26 @@ function createControl(options: ControlRoutesOptions) {
 }
 
 function controlApp(options: ControlRoutesOptions): AnyElysia {
-  const controllers = [clientsController(options), statusController(options)];
-  const documented = { version: options.version, withToken: options.admin.token !== null };
+  const withToken = options.admin.token !== null;
+  const controllers = [
+    clientsController(options),
+    statusController(options),
+    dashboardController(options.dashboard, withToken),
+  ];
+  const documented = { version: options.version, withToken };
   const app: AnyElysia = new Elysia(ROUTING).onError(answerError(options.log));
   for (const controller of controllers) app.use(controller);
   return app.use(swaggerController({ ...documented, controllers }));
 }
 
-/** Open to everyone; with a token also the files of Swagger UI, which a page cannot ask for with it. */
+/** Open to everyone; with a token also what a page consists of, which a browser asks for without. */
 function openPaths(withToken: boolean): ReadonlySet<string> {
-  const assets = Object.keys(ASSETS).map((name) => `/swagger/${name}`);
-  return new Set(["/-/healthy", "/-/ready", ...(withToken ? assets : [])]);
+  const pages = [
+    ...Object.keys(ASSETS).map((name) => `/swagger/${name}`),
+    "/-/dashboard",
+    ...ASSET_NAMES.map((name) => `/-/dashboard/${name}`),
+  ];
+  return new Set(["/-/healthy", "/-/ready", ...(withToken ? pages : [])]);
 }
 
 /** A person opened the page in a browser, which has no way to send the token by itself. */

@@ -69,6 +69,11 @@ export class ClientTable {
     return Atomics.load(this.#header, SIZE);
   }
 
+  /** Every slot that was ever used is below this; `peek` says which of them are. */
+  get slots(): number {
+    return Atomics.load(this.#header, HIGH_WATER);
+  }
+
   /** Takes that gave up against other takes of the same bucket, by all threads; expected 0. */
   get givenUp(): number {
     return Atomics.load(this.#header, GIVEN_UP);

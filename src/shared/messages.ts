@@ -5,6 +5,7 @@ import type { AnonymousTableMemory } from "./anonymous-table.ts";
 import type { BackendTableMemory } from "./backend-table.ts";
 import type { ClientTableMemory } from "./client-table.ts";
 import type { ClientsPort, ClientsResult } from "./clients.ts";
+import type { HistoryTableMemory } from "./history-table.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
 import type { ProcessStateMemory } from "./process-state.ts";
 import type { Config } from "../config.ts";
@@ -15,6 +16,7 @@ export interface SharedTables {
   readonly anonymous: AnonymousTableMemory;
   readonly backends: BackendTableMemory;
   readonly metrics: MetricsTableMemory;
+  readonly history: HistoryTableMemory;
   readonly state: ProcessStateMemory;
 }
 

@@ -30,7 +30,9 @@ describe("a target is either a control route's or goes on to a backend", () => {
     ["/swagger/constructor", 404],
     ["/-", 404],
     ["/-/", 404],
-    ["/-/dashboard", 404],
+    ["/-/dashboard", 200],
+    ["/-/dashboard/", 404],
+    ["/-/dashboard/x.js", 404],
     ["/-/healthy/", 404],
     ["/-/%68ealthy", 404],
   ])("control: %s", async (target, status) => {

@@ -5,6 +5,7 @@ import { Elysia } from "elysia";
 import { controlRoutes, type ControlRoutesOptions, ROUTING } from "../../src/control/routes.ts";
 import type { LogFields, Logger } from "../../src/shared/log.ts";
 import { ClientsInMemory } from "./clients-in-memory.ts";
+import { testDashboard } from "./dashboard.ts";
 
 export interface LoggedLine {
   readonly message: string;
@@ -30,6 +31,7 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
       controlRoutes(
         {
           clients,
+          dashboard: testDashboard(clients),
           admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
           version: "0.0.0-test",
           log: recorder(errors),

@@ -4,6 +4,7 @@
 import type { TSchema } from "elysia";
 import type { OpenAPIV3 } from "openapi-types";
 import { ClientBody, PageBody } from "../clients/model.ts";
+import { ClientRowsBody } from "../dashboard/model.ts";
 import { GUARDED, REFUSALS, refusals } from "../openapi.ts";
 import { BackendsBody, BackendStatusBody, StatusBody } from "../status/model.ts";
 
@@ -52,6 +53,7 @@ export function documentation({ version, withToken }: DocumentOptions) {
     tags: [
       { name: "clients", description: "Registered clients and their limits." },
       { name: "status", description: "The gateway itself, and its backends." },
+      { name: "dashboard", description: "The live page." },
       { name: "documentation", description: "This description." },
     ],
     security: withToken ? [{ adminToken: [] }] : [],
@@ -63,6 +65,7 @@ export function documentation({ version, withToken }: DocumentOptions) {
         Backend: BackendStatusBody,
         Backends: BackendsBody,
         Status: StatusBody,
+        ClientRows: ClientRowsBody,
         Problem: problem,
       }),
       responses: refusalComponents(),

@@ -40,6 +40,10 @@ test("it has every control route and nothing else", () => {
   expect(operations.map(({ name }) => name).sort()).toEqual([
     "DELETE /clients/{client_id}",
     "GET /-/backends",
+    "GET /-/dashboard",
+    "GET /-/dashboard/buckets",
+    "GET /-/dashboard/clients",
+    "GET /-/dashboard/events",
     "GET /-/healthy",
     "GET /-/metrics",
     "GET /-/ready",
