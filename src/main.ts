@@ -9,7 +9,9 @@ import { HealthLoop } from "./control/health/loop.ts";
 import { type Address, claimAddress } from "./control/listener.ts";
 import { Persistence } from "./control/persistence.ts";
 import { recordFlush } from "./control/metrics/flush.ts";
-import { answerClientsCall } from "./control/clients/answer.ts";
+import { answerControlCall } from "./control/answer.ts";
+import { NameWatch } from "./control/backends/names.ts";
+import { BackendsService } from "./control/backends/service.ts";
 import { Shutdown } from "./control/shutdown.ts";
 import { Supervisor } from "./control/supervisor.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
@@ -58,6 +60,8 @@ class Gateway {
   readonly #clients: ClientsService;
   readonly #persistence: Persistence;
   readonly #health: HealthLoop;
+  readonly #names: NameWatch;
+  readonly #backendChanges: BackendsService;
   readonly #sampler: Sampler;
   readonly #supervisor: Supervisor;
 
@@ -69,7 +73,6 @@ class Gateway {
     this.#state = new ProcessState(this.#tables.state);
     this.#metrics = new MetricsTable(this.#tables.metrics);
     this.#backends = new BackendTable(this.#tables.backends);
-    this.#backends.setBackends(config.backends);
     this.#clients = new ClientsService({
       store,
       table: new ClientTable(this.#tables.clients),
@@ -88,6 +91,16 @@ class Gateway {
       table: this.#backends,
       settings: config.health,
       ejection: config.ejection,
+      log,
+    });
+    const { allowLinkLocal, backends: seed } = config;
+    this.#names = new NameWatch({ table: this.#backends, allowLinkLocal, log });
+    this.#backendChanges = new BackendsService({
+      store,
+      table: this.#backends,
+      seed,
+      health: this.#health,
+      names: this.#names,
       log,
     });
     this.#sampler = new Sampler({
@@ -113,7 +126,7 @@ class Gateway {
     this.#metrics.set("started_at", Date.now() / 1000);
     this.#state.setDatabaseUp(true);
     this.#supervisor.start();
-    this.#health.sync();
+    const backends = await this.#backendChanges.start();
     const clients = await this.#clients.start();
     await Promise.race([this.#health.firstRound(), Bun.sleep(LISTEN_AFTER_MS)]);
     await this.#supervisor.listen(address.host, address.port);
@@ -122,7 +135,7 @@ class Gateway {
     log.info("listening", {
       ...address,
       workers: this.#config.workers,
-      backends: this.#config.backends.length,
+      backends,
       clients,
       database: this.#config.database.kind,
     });
@@ -140,6 +153,8 @@ class Gateway {
     log.info("draining", { in_flight: this.#metrics.inFlight(), timeout_ms: drainMs });
     const drained = await this.#supervisor.drain(drainMs);
     if (!drained) log.warn("drain timed out", { cut_off: this.#metrics.inFlight() });
+    this.#backendChanges.stop();
+    this.#names.stop();
     this.#health.stop();
     this.#sampler.stop();
     this.#supervisor.terminate();
@@ -157,8 +172,10 @@ class Gateway {
         return this.#options.output.write(message.lines);
       case "backend-failed":
         return this.#health.backendFailed(message.slot);
-      case "clients-call":
-        void answerClientsCall(this.#clients, message, this.#options.log).then(reply);
+      case "control-call": {
+        const ports = { clients: this.#clients, backends: this.#backendChanges };
+        void answerControlCall(ports, message, this.#options.log).then(reply);
+      }
     }
   }
 

@@ -3,6 +3,8 @@
 
 import pkg from "../package.json" with { type: "json" };
 import { createApp } from "./app.ts";
+import { BackendsStandIn } from "./control/backends/stand-in.ts";
+import { ControlCalls } from "./control/calls.ts";
 import { ClientsStandIn } from "./control/clients/stand-in.ts";
 import { ClientRowsReader } from "./control/dashboard/client-rows.ts";
 import { Feed } from "./control/dashboard/feed.ts";
@@ -27,7 +29,7 @@ type App = ReturnType<typeof createApp>;
 
 const post = (message: FromWorker): void => self.postMessage(message);
 const lines = new LineBatch((batch) => post({ type: "log", lines: batch }));
-const clients = new ClientsStandIn(post);
+const calls = new ControlCalls(post);
 const pongs = new Map<number, (pong: ClockPong) => void>();
 let app: App | null = null;
 let config: Start["config"] | null = null;
@@ -42,8 +44,8 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "listen":
       listen(data.host, data.port);
       break;
-    case "clients-reply":
-      clients.settle(data.call, data.result);
+    case "control-reply":
+      calls.settle(data.call, data.result);
       break;
     case "clock-pong":
       pongs.get(data.ping)?.(data);
@@ -66,6 +68,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     return await pong.promise;
   });
   const clock = workerClock(offset);
+  const clients = new ClientsStandIn(calls);
   const table = new ClientTable(tables.clients);
   const anonymous = new AnonymousTable(tables.anonymous);
   const backends = new BackendTable(tables.backends, worker);
@@ -96,6 +99,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   app = createApp({
     proxy,
     clients,
+    backendChanges: new BackendsStandIn(calls),
     dashboard: { feed, rows: new ClientRowsReader({ table, clients, clock }) },
     log,
     admin: config.admin,

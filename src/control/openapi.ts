@@ -8,8 +8,8 @@ export const REFUSALS = {
   400: { name: "BadRequest", description: "The body is not well-formed JSON." },
   401: { name: "Unauthorized", description: "The admin token is missing or wrong." },
   403: { name: "Forbidden", description: "No token is set, and this peer is not allowed." },
-  404: { name: "NotFound", description: "There is no such client." },
-  409: { name: "Conflict", description: "There is a client with this client_id already." },
+  404: { name: "NotFound", description: "There is nothing with this id." },
+  409: { name: "Conflict", description: "There is one with this id already." },
   413: { name: "ContentTooLarge", description: "The body is over 64 KB." },
   415: { name: "UnsupportedMediaType", description: "The body is not application/json." },
   422: { name: "InvalidFields", description: "Fields are not acceptable; `errors` names each." },
@@ -17,7 +17,7 @@ export const REFUSALS = {
     name: "ServiceUnavailable",
     description: "The database cannot be reached. Nothing changed.",
   },
-  507: { name: "InsufficientStorage", description: "The gateway holds as many clients as it can." },
+  507: { name: "InsufficientStorage", description: "The gateway holds as many as it can." },
 } as const;
 
 /** On every guarded route. */

@@ -9,6 +9,7 @@ import type { ClientsPort } from "../shared/clients.ts";
 import type { Logger } from "../shared/log.ts";
 import { problem } from "../shared/problem.ts";
 import { createAccess } from "./access.ts";
+import { backendsController, type BackendsControllerOptions } from "./backends/controller.ts";
 import { clientsController } from "./clients/controller.ts";
 import { ASSET_NAMES } from "./dashboard/assets.ts";
 import { dashboardController, type DashboardOptions } from "./dashboard/controller.ts";
@@ -18,7 +19,7 @@ import { ASSETS } from "./swagger/assets.ts";
 import { swaggerController } from "./swagger/controller.ts";
 import { signInPage } from "./swagger/page.ts";
 
-export interface ControlRoutesOptions extends StatusControllerOptions {
+export interface ControlRoutesOptions extends StatusControllerOptions, BackendsControllerOptions {
   readonly clients: ClientsPort;
   readonly dashboard: DashboardOptions;
   readonly admin: Config["admin"];
@@ -117,6 +118,7 @@ function controlApp(options: ControlRoutesOptions): AnyElysia {
   const withToken = options.admin.token !== null;
   const controllers = [
     clientsController(options),
+    backendsController(options),
     statusController(options),
     dashboardController(options.dashboard, withToken),
   ];

@@ -212,9 +212,11 @@ export class BackendTable {
     this.#publish();
   }
 
-  setForbidden(slot: number, forbidden: boolean): void {
-    this.#condition.set(slot, BAR.forbidden, forbidden);
+  /** Whether its name leads to an address that is not allowed. True when that is new. */
+  setForbidden(slot: number, forbidden: boolean): boolean {
+    if (!this.#condition.set(slot, BAR.forbidden, forbidden)) return false;
     this.#publish();
+    return true;
   }
 
   /** `percent` of its weight counts from now on, 1 to 100. */

@@ -2,6 +2,10 @@
 // `ClientsPort` against the database and the tables; the stand-in inside each worker implements it
 // by asking the main thread. Controllers know only this interface.
 
+import type { ControlFailure, ControlResult } from "./control-result.ts";
+
+export type { FieldError } from "./control-result.ts";
+
 /** A client as the API shows it. `current_tokens` is live: refilled to the moment of the answer. */
 export interface Client {
   readonly client_id: string;
@@ -29,22 +33,8 @@ export interface ClientPage {
   readonly next: string | null;
 }
 
-/** One field of a request that was refused, and why: `{ field: "capacity", message: "…" }`. */
-export interface FieldError {
-  readonly field: string;
-  readonly message: string;
-}
-
-/**
- * Why a control call did not happen. `unavailable`: the database cannot be reached (503), nothing
- * changed. `full`: the tables hold as many clients as they can (507). `invalid`: 422 with fields.
- */
-export type ClientsFailure =
-  | { readonly ok: false; readonly reason: "not_found" | "exists" | "full" }
-  | { readonly ok: false; readonly reason: "unavailable"; readonly detail: string }
-  | { readonly ok: false; readonly reason: "invalid"; readonly fields: readonly FieldError[] };
-
-export type ClientsResult<T> = { readonly ok: true; readonly value: T } | ClientsFailure;
+export type ClientsFailure = ControlFailure;
+export type ClientsResult<T> = ControlResult<T>;
 
 /** Every method settles with a value; a rejection is a bug. */
 export interface ClientsPort {

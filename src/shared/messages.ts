@@ -4,7 +4,9 @@
 import type { AnonymousTableMemory } from "./anonymous-table.ts";
 import type { BackendTableMemory } from "./backend-table.ts";
 import type { ClientTableMemory } from "./client-table.ts";
-import type { ClientsPort, ClientsResult } from "./clients.ts";
+import type { BackendsPort } from "./backends.ts";
+import type { ClientsPort } from "./clients.ts";
+import type { ControlResult } from "./control-result.ts";
 import type { HistoryTableMemory } from "./history-table.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
 import type { ProcessStateMemory } from "./process-state.ts";
@@ -20,13 +22,19 @@ export interface SharedTables {
   readonly state: ProcessStateMemory;
 }
 
-export type ClientsOperation = keyof ClientsPort;
+/** What the control routes can ask for, by the name of its port. */
+export interface ControlPorts {
+  readonly clients: ClientsPort;
+  readonly backends: BackendsPort;
+}
 
 /** A control call a worker received over HTTP and passes on. `call` pairs it with its reply. */
-export interface ClientsCall {
-  readonly type: "clients-call";
+export interface ControlCall {
+  readonly type: "control-call";
   readonly call: number;
-  readonly operation: ClientsOperation;
+  readonly port: keyof ControlPorts;
+  /** A method of the port. */
+  readonly operation: string;
   readonly args: readonly unknown[];
 }
 
@@ -41,9 +49,9 @@ export type ToWorker =
   /** Bind the public port and answer `listening`. */
   | { readonly type: "listen"; readonly host: string; readonly port: number }
   | {
-      readonly type: "clients-reply";
+      readonly type: "control-reply";
       readonly call: number;
-      readonly result: ClientsResult<unknown>;
+      readonly result: ControlResult<unknown>;
     }
   | { readonly type: "clock-pong"; readonly ping: number; readonly now: number }
   /** Accept no more connections, let requests in flight finish, answer `drained`. */
@@ -58,6 +66,6 @@ export type FromWorker =
   /** Finished log lines, newline-terminated. */
   | { readonly type: "log"; readonly lines: string }
   | { readonly type: "clock-ping"; readonly ping: number }
-  /** This worker's connection failure flipped a backend to unhealthy. */
+  /** What this worker saw of a backend needs a look: it is unhealthy, or should be ejected. */
   | { readonly type: "backend-failed"; readonly slot: number }
-  | ClientsCall;
+  | ControlCall;

@@ -105,7 +105,8 @@ describe("other methods", () => {
     ["/swagger/swagger-ui.css", "GET, HEAD"],
     ["/-/healthy", "GET, HEAD"],
     ["/-/ready", "GET, HEAD"],
-    ["/-/backends", "GET, HEAD"],
+    ["/-/backends", "GET, HEAD, POST"],
+    ["/-/backends/abc", "GET, HEAD, PATCH, DELETE"],
     ["/-/metrics", "GET, HEAD"],
   ])("%s allows %s", async (path, allow) => {
     for (const method of methods) {

@@ -4,6 +4,7 @@
 import { Elysia } from "elysia";
 import { controlRoutes, type ControlRoutesOptions, ROUTING } from "../../src/control/routes.ts";
 import type { LogFields, Logger } from "../../src/shared/log.ts";
+import { BackendsInMemory } from "./backends-in-memory.ts";
 import { ClientsInMemory } from "./clients-in-memory.ts";
 import { testDashboard } from "./dashboard.ts";
 
@@ -16,6 +17,7 @@ export interface ControlServer extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
   readonly clients: ClientsInMemory;
+  readonly backends: BackendsInMemory;
   /** Targets that reached the catch-all. */
   readonly proxied: string[];
   readonly errors: LoggedLine[];
@@ -24,6 +26,7 @@ export interface ControlServer extends AsyncDisposable {
 
 export function startControl(options: Partial<ControlRoutesOptions> = {}): ControlServer {
   const clients = new ClientsInMemory();
+  const backends = new BackendsInMemory();
   const proxied: string[] = [];
   const errors: LoggedLine[] = [];
   const app = new Elysia(ROUTING)
@@ -31,12 +34,13 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
       controlRoutes(
         {
           clients,
+          backendChanges: backends,
           dashboard: testDashboard(clients),
           admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
           version: "0.0.0-test",
           log: recorder(errors),
           readiness: () => ({ ready: true }),
-          backends: () => [],
+          backends: () => backends.table.snapshot(),
           metrics: () => "",
           ...options,
         },
@@ -53,6 +57,7 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
     port,
     url,
     clients,
+    backends,
     proxied,
     errors,
     fetch: (path, init) => fetch(url + path, init),

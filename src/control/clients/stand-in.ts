@@ -1,6 +1,4 @@
-// The worker's side of the clients service: asks the main thread, which owns the database and is
-// the only writer of the tables, and hands back its answer. By the time a reply arrives the shared
-// tables already hold the change, so every worker enforces it before the HTTP answer is sent.
+// The worker's side of the clients service: each method is a call to the main thread.
 
 import type {
   ClientLimits,
@@ -11,70 +9,36 @@ import type {
   ClientsResult,
   NewClient,
 } from "../../shared/clients.ts";
-import type { ClientsCall, ClientsOperation } from "../../shared/messages.ts";
-
-/** A call that the main thread has not answered by then is given up as `unavailable` (503). */
-const REPLY_TIMEOUT_MS = 15_000;
-
-interface Pending {
-  resolve(result: ClientsResult<never>): void;
-  readonly timer: ReturnType<typeof setTimeout>;
-}
+import type { ControlCalls } from "../calls.ts";
 
 export class ClientsStandIn implements ClientsPort {
-  readonly #pending = new Map<number, Pending>();
-  readonly #post: (call: ClientsCall) => void;
-  #lastCall = 0;
+  readonly #calls: ControlCalls;
 
-  constructor(post: (call: ClientsCall) => void) {
-    this.#post = post;
+  constructor(calls: ControlCalls) {
+    this.#calls = calls;
   }
 
   create(client: NewClient): Promise<ClientsResult<Client>> {
-    return this.#ask("create", client);
+    return this.#calls.ask("clients", "create", client);
   }
 
   list(query: { limit: number; after: string | null }): Promise<ClientsResult<ClientPage>> {
-    return this.#ask("list", query);
+    return this.#calls.ask("clients", "list", query);
   }
 
   get(clientId: string): Promise<ClientsResult<Client>> {
-    return this.#ask("get", clientId);
+    return this.#calls.ask("clients", "get", clientId);
   }
 
   replace(clientId: string, limits: ClientLimits): Promise<ClientsResult<Client>> {
-    return this.#ask("replace", clientId, limits);
+    return this.#calls.ask("clients", "replace", clientId, limits);
   }
 
   update(clientId: string, patch: ClientPatch): Promise<ClientsResult<Client>> {
-    return this.#ask("update", clientId, patch);
+    return this.#calls.ask("clients", "update", clientId, patch);
   }
 
   remove(clientId: string): Promise<ClientsResult<null>> {
-    return this.#ask("remove", clientId);
-  }
-
-  /** The main thread's answer has arrived. A reply to a call given up before is dropped. */
-  settle(call: number, result: ClientsResult<unknown>): void {
-    const pending = this.#pending.get(call);
-    if (!pending) return;
-    this.#pending.delete(call);
-    clearTimeout(pending.timer);
-    pending.resolve(result as ClientsResult<never>);
-  }
-
-  #ask<T>(operation: ClientsOperation, ...args: unknown[]): Promise<ClientsResult<T>> {
-    const call = ++this.#lastCall;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.settle(call, {
-          ok: false,
-          reason: "unavailable",
-          detail: "The control plane did not answer in time.",
-        });
-      }, REPLY_TIMEOUT_MS);
-      this.#pending.set(call, { resolve, timer });
-      this.#post({ type: "clients-call", call, operation, args });
-    });
+    return this.#calls.ask("clients", "remove", clientId);
   }
 }

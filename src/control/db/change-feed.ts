@@ -21,7 +21,12 @@ export interface ChangeListener {
   onConnected(): void;
 }
 
+/** The payload that says: read the backends again. */
+export const BACKENDS_CHANGED = "backends";
+
 export class ChangeFeed {
+  /** The backends may have changed: another gateway says so, or nobody could for a while. */
+  onBackends: (() => void) | null = null;
   readonly #url: string;
   readonly #pool: PostgresPool;
   readonly #log: Logger;
@@ -68,6 +73,7 @@ export class ChangeFeed {
     if (client !== this.#client) return;
     this.#heard = true;
     this.#listener?.onConnected();
+    this.onBackends?.();
   }
 
   #lost(client: SQL): void {
@@ -95,6 +101,7 @@ export class ChangeFeed {
       this.#heard = true;
       return;
     }
+    if (payload === BACKENDS_CHANGED) return this.onBackends?.();
     const change = parse(payload);
     if (change) this.#listener?.onChange(change.client_id, change.version);
   }

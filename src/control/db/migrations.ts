@@ -5,8 +5,10 @@
 
 import postgresJournal from "../../../drizzle/postgres/meta/_journal.json";
 import postgres0000 from "../../../drizzle/postgres/0000_clients.sql" with { type: "text" };
+import postgres0001 from "../../../drizzle/postgres/0001_backends.sql" with { type: "text" };
 import sqliteJournal from "../../../drizzle/sqlite/meta/_journal.json";
 import sqlite0000 from "../../../drizzle/sqlite/0000_clients.sql" with { type: "text" };
+import sqlite0001 from "../../../drizzle/sqlite/0001_backends.sql" with { type: "text" };
 
 export interface Migration {
   readonly tag: string;
@@ -17,8 +19,14 @@ export interface Migration {
   readonly hash: string;
 }
 
-export const sqliteMigrations = embed(sqliteJournal, { "0000_clients": sqlite0000 });
-export const postgresMigrations = embed(postgresJournal, { "0000_clients": postgres0000 });
+export const sqliteMigrations = embed(sqliteJournal, {
+  "0000_clients": sqlite0000,
+  "0001_backends": sqlite0001,
+});
+export const postgresMigrations = embed(postgresJournal, {
+  "0000_clients": postgres0000,
+  "0001_backends": postgres0001,
+});
 
 interface Journal {
   readonly entries: readonly { readonly tag: string; readonly when: number }[];

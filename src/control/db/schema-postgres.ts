@@ -1,7 +1,15 @@
 // The PostgreSQL schema. `drizzle-kit` derives the migrations below `drizzle/postgres` from this
 // file; `schema-sqlite.ts` is its twin, and both dialects answer the same repository interface.
 
-import { bigint, customType, doublePrecision, pgSequence, pgTable } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  customType,
+  doublePrecision,
+  integer,
+  pgSequence,
+  pgTable,
+} from "drizzle-orm/pg-core";
 
 /** Ordered by bytes whatever the database's locale is, as SQLite does: pages must not differ. */
 const byteOrderedText = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
@@ -10,6 +18,26 @@ const wallMs = (name: string) => bigint(name, { mode: "number" }).notNull();
 
 /** Gives every change its version. A sequence never goes back, so an id created anew is newer. */
 export const clientsVersion = pgSequence("clients_version");
+
+/**
+ * What was changed about the backends at run time, laid over the configuration's list. A row adds a
+ * backend, changes a configured one, or removes it.
+ */
+export const backends = pgTable("backends", {
+  /** Origin without a trailing slash. */
+  url: byteOrderedText("url").primaryKey(),
+  /** There whether the configuration names it or not. */
+  added: boolean("added").notNull(),
+  /** Gone although the configuration names it. */
+  removed: boolean("removed").notNull(),
+  /** Null: as configured. */
+  weight: integer("weight"),
+  /** Null: as configured. 0: no limit. */
+  maxInFlight: integer("max_in_flight"),
+  draining: boolean("draining").notNull(),
+  createdAt: wallMs("created_at"),
+  updatedAt: wallMs("updated_at"),
+});
 
 /** One row a registered client: its limit, and its bucket as last written. */
 export const clients = pgTable("clients", {

@@ -3,6 +3,27 @@
 
 import { integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
+/**
+ * What was changed about the backends at run time, laid over the configuration's list. A row adds a
+ * backend, changes a configured one, or removes it.
+ */
+export const backends = sqliteTable("backends", {
+  /** Origin without a trailing slash. */
+  url: text("url").primaryKey(),
+  /** There whether the configuration names it or not. */
+  added: integer("added", { mode: "boolean" }).notNull(),
+  /** Gone although the configuration names it. */
+  removed: integer("removed", { mode: "boolean" }).notNull(),
+  /** Null: as configured. */
+  weight: integer("weight"),
+  /** Null: as configured. 0: no limit. */
+  maxInFlight: integer("max_in_flight"),
+  draining: integer("draining", { mode: "boolean" }).notNull(),
+  /** Wall clock, milliseconds since 1970. */
+  createdAt: integer("created_at").notNull(),
+  updatedAt: integer("updated_at").notNull(),
+});
+
 /** One row a registered client: its limit, and its bucket as last written. */
 export const clients = sqliteTable("clients", {
   clientId: text("client_id").primaryKey(),

@@ -4,6 +4,9 @@
 import type { DatabaseConfig } from "../../config.ts";
 import type { Logger } from "../../shared/log.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
+import type { BackendsRepository } from "../backends/repository.ts";
+import { PostgresBackends } from "../backends/repository-postgres.ts";
+import { SqliteBackends } from "../backends/repository-sqlite.ts";
 import type { ClientsRepository } from "../clients/repository.ts";
 import { PostgresClients } from "../clients/repository-postgres.ts";
 import { SqliteClients } from "../clients/repository-sqlite.ts";
@@ -18,6 +21,7 @@ const REACH_FOR_MS = 30_000;
 
 export interface Store {
   readonly clients: ClientsRepository;
+  readonly backends: BackendsRepository;
   /** Changes by other gateways; null when this process is the only writer. */
   readonly changes: ChangeFeed | null;
   /** Rejects with `StoreUnavailable`. */
@@ -49,6 +53,7 @@ function openSqliteStore(path: string, { log }: StoreOptions): Store {
     });
     return {
       clients,
+      backends: new SqliteBackends(file.client),
       changes: null,
       ping: async () => void file.client.query("SELECT 1").get(),
       close: async () => file.close(),
@@ -73,6 +78,7 @@ async function openPostgresStore(url: string, options: StoreOptions): Promise<St
   }
   return {
     clients: new PostgresClients(pool),
+    backends: new PostgresBackends(pool),
     changes: new ChangeFeed({ url, pool, log, ...(heartbeatMs ? { heartbeatMs } : {}) }),
     ping: () => pool.ping(),
     close: () => pool.close(),

@@ -157,7 +157,8 @@ export class Probe {
     const forMs = this.#ejection.untilMs - nowMs;
     this.#slowStart.stop();
     table.eject(slot, Date.now() + forMs);
-    const fields = { reason: "failures in a row", for_ms: forMs, times: this.#ejection.times };
+    const rounded = Math.round(forMs);
+    const fields = { reason: "failures in a row", for_ms: rounded, times: this.#ejection.times };
     this.#announcer.change("backend is ejected", false, fields, nowMs);
   }
 

@@ -1,12 +1,10 @@
-// The status routes: is the gateway alive, should it get traffic, how are its backends, what has it
-// counted. They only show what is handed in.
+// The status routes: is the gateway alive, should it get traffic, what has it counted. They only show
+// what is handed in.
 
 import { Elysia } from "elysia";
 import { problem } from "../../shared/problem.ts";
 import { GUARDED, json, refusals } from "../openapi.ts";
 import { methodNotAllowed } from "../refusal.ts";
-import type { BackendView } from "../../shared/backend-table.ts";
-import { backendStatus } from "./backend-status.ts";
 
 export type Readiness =
   | { readonly ready: true }
@@ -15,19 +13,18 @@ export type Readiness =
 
 export interface StatusControllerOptions {
   readonly readiness: () => Readiness;
-  readonly backends: () => readonly BackendView[];
   /** Prometheus text exposition format 0.0.4. */
   readonly metrics: () => string;
 }
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-const PATHS = ["/-/healthy", "/-/ready", "/-/backends", "/-/metrics"];
+const PATHS = ["/-/healthy", "/-/ready", "/-/metrics"];
 
 const tags = ["status"];
 /** Load balancers and orchestrators ask without credentials. */
 const open = { tags, security: [] };
 
-export function statusController({ readiness, backends, metrics }: StatusControllerOptions) {
+export function statusController({ readiness, metrics }: StatusControllerOptions) {
   const controller = new Elysia()
     .get("/-/healthy", () => ({ status: "ok" }), {
       detail: {
@@ -48,15 +45,6 @@ export function statusController({ readiness, backends, metrics }: StatusControl
           200: json("It should.", "Status"),
           503: { $ref: "#/components/responses/NotReady" },
         },
-      },
-    })
-    .get("/-/backends", () => ({ backends: backends().map(backendStatus) }), {
-      detail: {
-        tags,
-        operationId: "listBackends",
-        summary: "How are the backends?",
-        description: "Each backend with its health, its requests in flight and its totals.",
-        responses: { 200: json("The backends.", "Backends"), ...refusals(...GUARDED) },
       },
     })
     .get(

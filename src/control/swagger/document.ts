@@ -52,7 +52,8 @@ export function documentation({ version, withToken }: DocumentOptions) {
     servers: [{ url: "/", description: "This gateway." }],
     tags: [
       { name: "clients", description: "Registered clients and their limits." },
-      { name: "status", description: "The gateway itself, and its backends." },
+      { name: "backends", description: "Where requests go." },
+      { name: "status", description: "The gateway itself." },
       { name: "dashboard", description: "The live page." },
       { name: "documentation", description: "This description." },
     ],

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { backendId } from "../../../src/shared/backend-id.ts";
 import { startControl } from "../../support/control-server.ts";
 
 interface Operation {
@@ -19,6 +20,7 @@ interface Document {
   security: unknown[];
 }
 
+const BACKEND = backendId("http://10.0.0.2:80");
 const server = startControl();
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -38,8 +40,10 @@ test("it is a valid OpenAPI document", async () => {
 
 test("it has every control route and nothing else", () => {
   expect(operations.map(({ name }) => name).sort()).toEqual([
+    "DELETE /-/backends/{id}",
     "DELETE /clients/{client_id}",
     "GET /-/backends",
+    "GET /-/backends/{id}",
     "GET /-/dashboard",
     "GET /-/dashboard/buckets",
     "GET /-/dashboard/clients",
@@ -51,7 +55,9 @@ test("it has every control route and nothing else", () => {
     "GET /clients/{client_id}",
     "GET /swagger",
     "GET /swagger/json",
+    "PATCH /-/backends/{id}",
     "PATCH /clients/{client_id}",
+    "POST /-/backends",
     "POST /clients",
     "PUT /clients/{client_id}",
   ]);
@@ -95,8 +101,10 @@ describe.each(operations)("$name", ({ name, operation }) => {
     if (method !== "POST") {
       const client = { client_id: "doc", capacity: 1, rate_per_sec: 1, current_tokens: 1 };
       server.clients.stored.set("doc", client);
+      server.backends.stored.set(BACKEND, { url: "http://10.0.0.2:80", weight: 1 });
     }
-    const answer = await server.fetch(path.replace("{client_id}", "doc"), {
+    const at = path.replace("{client_id}", "doc").replace("{id}", BACKEND);
+    const answer = await server.fetch(at, {
       method,
       headers: { "content-type": "application/json" },
       body: JSON.stringify(example),

@@ -1,0 +1,221 @@
+// Changing backends while they run, on both databases: what is stored, what acts, what survives.
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { SQL } from "bun";
+import { NameWatch } from "../../../src/control/backends/names.ts";
+import { BackendsService } from "../../../src/control/backends/service.ts";
+import { openStore } from "../../../src/control/db/store.ts";
+import { HealthLoop } from "../../../src/control/health/loop.ts";
+import type { BackendConfig, DatabaseConfig } from "../../../src/config.ts";
+import { backendId } from "../../../src/shared/backend-id.ts";
+import { BackendTable } from "../../../src/shared/backend-table.ts";
+import { type CheckedBackend, startCheckedBackend } from "../../support/checked-backend.ts";
+import {
+  dialects,
+  eventually,
+  recordingLog,
+  removeTemporaryFolders,
+  value,
+} from "../../support/database.ts";
+import { POSTGRES_START_MS, removeSharedCluster } from "../../support/postgres.ts";
+
+afterAll(removeTemporaryFolders);
+afterAll(removeSharedCluster);
+
+const HEALTH = {
+  path: "/",
+  intervalMs: 20,
+  timeoutMs: 500,
+  rise: 1,
+  fall: 1,
+  statusFrom: 200,
+  statusTo: 299,
+};
+
+const open: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).toReversed()) await close();
+});
+
+function backend(): CheckedBackend {
+  const one = startCheckedBackend();
+  open.push(() => one.stop());
+  return one;
+}
+
+/** The part of a control plane that is about backends, and a worker's view of the table. */
+async function plane(config: DatabaseConfig, seed: readonly BackendConfig[]) {
+  const { log, lines } = recordingLog();
+  const store = await openStore(config, { log });
+  const memory = BackendTable.reserve({ workers: 1, fall: 3 });
+  const table = new BackendTable(memory);
+  const ejection = { baseMs: 10_000, slowStartMs: 0 };
+  const health = new HealthLoop({ table, settings: HEALTH, ejection, log });
+  const names = new NameWatch({
+    table,
+    allowLinkLocal: false,
+    log,
+    resolve: (host) => Promise.resolve([host === "metadata.test" ? "169.254.169.254" : "10.0.0.1"]),
+  });
+  const service = new BackendsService({ store, table, seed, health, names, log });
+  await service.start();
+  if (store.changes) {
+    await store.changes.start({ onChange: () => undefined, onConnected: () => undefined });
+  }
+  const stop = async () => {
+    service.stop();
+    names.stop();
+    health.stop();
+    await store.changes?.stop();
+    await store.close();
+  };
+  open.push(stop);
+  return { service, store, health, worker: new BackendTable(memory, 0), lines, stop };
+}
+
+/** A table that is not there: what the gateway asks of the database fails. */
+async function rename(config: DatabaseConfig, from: string, to: string): Promise<void> {
+  const statement = `ALTER TABLE ${from} RENAME TO ${to}`;
+  if (config.kind === "sqlite") {
+    using client = new Database(config.path);
+    client.run(statement);
+  } else {
+    await using client = new SQL({ url: config.url, max: 1 });
+    await client.unsafe(statement);
+  }
+}
+
+const urls = (table: BackendTable) => table.snapshot().map((view) => view.url);
+
+describe.each(dialects.map((dialect) => [dialect.kind, dialect] as const))(
+  "on %s",
+  (_, dialect) => {
+    beforeAll(() => dialect.prepare(), POSTGRES_START_MS);
+    const on = test.skipIf(dialect.missing !== null);
+
+    on(
+      "an added backend is checked and used when the answer is there; it survives a restart",
+      async () => {
+        const config = await dialect.create();
+        const [one, other] = [backend(), backend()];
+        const seed = [{ url: one.url, weight: 1 }];
+        const first = await plane(config, seed);
+        const added = await first.service.add({
+          url: `${other.url}/`,
+          weight: 2,
+          max_in_flight: 7,
+        });
+        expect(value(added)).toBe(backendId(other.url));
+        expect(first.worker.snapshot()[1]).toMatchObject({ weight: 2, maxInFlight: 7, open: true });
+        expect(new Set([1, 2, 3].map(() => first.worker.next()))).toEqual(new Set([0, 1]));
+        open.splice(open.indexOf(first.stop), 1);
+        await first.stop();
+        const second = await plane(config, seed);
+        await second.health.firstRound();
+        expect(second.worker.snapshot()[1]).toMatchObject({
+          url: other.url,
+          weight: 2,
+          maxInFlight: 7,
+        });
+      },
+    );
+
+    on("weight, limit and draining act at once; what is in flight goes on", async () => {
+      const [one, other] = [backend(), backend()];
+      const seed = [one, other].map(({ url }) => ({ url, weight: 1 }));
+      const { service, worker, health } = await plane(await dialect.create(), seed);
+      await health.firstRound();
+      const id = backendId(one.url);
+      worker.acquire();
+      worker.acquire();
+      value(await service.change(id, { draining: true }));
+      expect(worker.snapshot()[0]).toMatchObject({ draining: true, open: false, inFlight: 1 });
+      expect(new Set([1, 2, 3].map(() => worker.next()))).toEqual(new Set([1]));
+      worker.end(0);
+      expect(worker.snapshot()[0]!.inFlight).toBe(0);
+      value(await service.change(id, { draining: false, weight: 3, max_in_flight: 2 }));
+      expect(worker.snapshot()[0]).toMatchObject({ open: true, weight: 3, maxInFlight: 2 });
+      value(await service.change(id, { max_in_flight: null }));
+      expect(worker.snapshot()[0]).toMatchObject({ weight: 3, maxInFlight: null });
+    });
+
+    on(
+      "a removed one is gone, also after a restart with the same configuration, until it is added",
+      async () => {
+        const config = await dialect.create();
+        const [one, other] = [backend(), backend()];
+        const seed = [{ url: one.url, weight: 1 }];
+        const first = await plane(config, seed);
+        value(await first.service.add({ url: other.url }));
+        for (const { url } of [one, other]) value(await first.service.remove(backendId(url)));
+        expect(first.worker.next()).toBe(-1);
+        open.splice(open.indexOf(first.stop), 1);
+        await first.stop();
+        const second = await plane(config, seed);
+        expect(urls(second.worker)).toEqual([]);
+        value(await second.service.add({ url: one.url, weight: 5 }));
+        expect(second.worker.snapshot()).toMatchObject([{ url: one.url, weight: 5, open: true }]);
+      },
+    );
+
+    on("what cannot be is refused and changes nothing", async () => {
+      const one = backend();
+      const { service, worker } = await plane(await dialect.create(), [
+        { url: one.url, weight: 1 },
+      ]);
+      expect(await service.add({ url: one.url })).toEqual({ ok: false, reason: "exists" });
+      expect(await service.remove("0123456789ab")).toEqual({ ok: false, reason: "not_found" });
+      expect(await service.change("x", { weight: 1 })).toEqual({ ok: false, reason: "not_found" });
+      for (const url of [
+        "ftp://a",
+        "http://user:pw@a",
+        "http://a/path",
+        "http://169.254.169.254",
+        "http://2852039166",
+        "http://[fe80::1]:80",
+        "http://[::ffff:169.254.169.254]",
+        "http://metadata.test",
+      ]) {
+        expect(await service.add({ url })).toMatchObject({ ok: false, reason: "invalid" });
+      }
+      expect(urls(worker)).toEqual([one.url]);
+    });
+
+    on("twenty changes at once are made one after the other, none is lost", async () => {
+      const { service, worker } = await plane(await dialect.create(), []);
+      const added = Array.from({ length: 20 }, (_, i) => `http://127.0.0.1:${i + 1}`);
+      await Promise.all(added.map((url) => service.add({ url })));
+      expect(urls(worker).toSorted()).toEqual(added.toSorted());
+    });
+
+    on("with the database gone a change fails and changes nothing", async () => {
+      const one = backend();
+      const { service, store, worker, stop } = await plane(await dialect.create(), [
+        { url: one.url, weight: 1 },
+      ]);
+      await store.close();
+      const result = await service.change(backendId(one.url), { weight: 9 }).catch(() => null);
+      if (result !== null) expect(result).toMatchObject({ ok: false, reason: "unavailable" });
+      expect(worker.snapshot()[0]!.weight).toBe(1);
+      open.splice(open.indexOf(stop), 1);
+      service.stop();
+    });
+  },
+);
+
+const postgres = dialects.find((dialect) => dialect.kind === "postgres")!;
+
+test.skipIf(postgres.missing !== null)("gateways on one database follow each other", async () => {
+  const config = await postgres.create();
+  const [one, other] = [backend(), backend()];
+  const seed = [{ url: one.url, weight: 1 }];
+  const here = await plane(config, seed);
+  const there = await plane(config, seed);
+  value(await here.service.add({ url: other.url }));
+  await eventually(() => there.worker.snapshot().length === 2);
+  value(await there.service.change(backendId(one.url), { draining: true }));
+  await eventually(() => here.worker.snapshot()[0]!.draining);
+  value(await there.service.remove(backendId(other.url)));
+  await eventually(() => here.worker.snapshot().length === 1);
+});
