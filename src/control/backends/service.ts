@@ -152,7 +152,10 @@ export class BackendsService implements BackendsPort {
       try {
         if (!this.#stopped) await this.#reload();
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
+        if (!(error instanceof StoreUnavailable)) {
+          this.#log.error("backends could not be read again", { error: String(error) });
+          return;
+        }
         if (this.#retry) clearTimeout(this.#retry);
         this.#retry = setTimeout(() => this.#follow(), RETRY_AFTER_MS);
       }
