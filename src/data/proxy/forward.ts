@@ -5,6 +5,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type Exchange, targetOf } from "./exchange.ts";
 import { type ForwardedBody, requestBody } from "./request-body.ts";
+import type { Sessions } from "./sessions.ts";
 
 /**
  * `unconnected`: nothing was sent. `reset`: the connection ended before an answer. `malformed`: the
@@ -18,17 +19,7 @@ export interface Forward {
   readonly deadlines: Deadlines;
   /** Bytes; 0 means no limit. */
   readonly maxBody: number;
-  readonly session: Bun.FetchSession;
-}
-
-/**
- * Node closes idle connections after 5 seconds. Bun looks at its own idle connections every 4, and
- * repeats an idempotent request by itself when a reused connection turns out to be closed.
- */
-const IDLE_SECONDS = 4;
-
-export function newSession(): Bun.FetchSession {
-  return new Bun.FetchSession({ keepAlive: { idleTimeout: IDLE_SECONDS } });
+  readonly sessions: Sessions;
 }
 
 /** Settles with a value. The headers must have been prepared. */
@@ -47,7 +38,7 @@ export async function tryBackend(
       headers: request.headers,
       body: requestBody(exchange, forward.deadlines, forward.maxBody),
       signal: controller.signal,
-      session: forward.session,
+      session: forward.sessions.of(exchange.backend),
       redirect: "manual",
       decompress: false,
       // The environment's proxies are not between us and our backends.

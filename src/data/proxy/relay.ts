@@ -7,14 +7,15 @@ import type { BackendFailure } from "../../shared/backend-table.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Failure, type Forward, newSession, tryBackend } from "./forward.ts";
+import { type Failure, type Forward, tryBackend } from "./forward.ts";
 import { prepareRequest, prepareResponse, setOwn } from "./headers.ts";
 import type { Observer } from "./observe.ts";
 import { type Backends, mayTryAnother, pick } from "./pick.ts";
 import { type BodyOutcome, deliver } from "./response-body.ts";
+import { type Epochs, Sessions } from "./sessions.ts";
 import * as responses from "./responses.ts";
 
-export interface BackendPool extends Backends {
+export interface BackendPool extends Backends, Epochs {
   end(slot: number): void;
   /** True, as with `answered`: the main thread should look at the backend. */
   failed(slot: number, failure: BackendFailure): boolean;
@@ -42,7 +43,7 @@ export class Relay {
   constructor({ config, backends, clock, observer, onBackendFailed }: RelayOptions) {
     const { maxBody, timeouts } = config;
     const deadlines = new Deadlines(clock, timeouts.requestMs);
-    this.#forward = { clock, deadlines, maxBody, session: newSession() };
+    this.#forward = { clock, deadlines, maxBody, sessions: new Sessions(backends) };
     this.#backends = backends;
     this.#observer = observer;
     this.#idleSeconds = Math.min(Math.ceil(timeouts.idleMs / 1000), MAX_IDLE_SECONDS);
