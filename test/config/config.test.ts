@@ -114,6 +114,14 @@ describe("a list in the file", () => {
   });
 });
 
+test("backends at metadata addresses are accepted only when asked for", async () => {
+  const env = { BACKENDS: "http://10.0.0.1,http://169.254.169.254:80" };
+  expect(await problems(null, env)).toEqual([
+    "BACKENDS: http://169.254.169.254 is a link-local or metadata address; accepted only with ALLOW_LINK_LOCAL=on",
+  ]);
+  expect((await accepted(null, { ...env, ALLOW_LINK_LOCAL: "on" })).backends).toHaveLength(2);
+});
+
 describe("problems", () => {
   test("are reported all at once, each with its place", async () => {
     const yaml = "# comment\nport: 99999\nhealth_intervall: 2s\n\nworkers: [1]\nport: 1\n";

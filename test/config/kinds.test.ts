@@ -91,6 +91,11 @@ test("networks", () => {
   refuses(kinds.cidrs, "10.0.0.0/33", "localhost", "10.0.0.0/8,,::1", "10.0.0.0-10.0.0.9");
 });
 
+test("statuses", () => {
+  reads(kinds.statuses, { "200": { from: 200, to: 200 }, "200-399": { from: 200, to: 399 } });
+  refuses(kinds.statuses, "199", "200-600", "399-200", "2xx", "200,204", "200-", "0200");
+});
+
 describe("backends", () => {
   test("are origins with a weight", () => {
     reads(backends, {
@@ -101,6 +106,7 @@ describe("backends", () => {
       ],
       "HTTPS://Host.Example:443/": [{ url: "https://host.example", weight: 1 }],
       "http://[::1]:80 ; weight = 1000": [{ url: "http://[::1]", weight: 1_000 }],
+      "http://a;max_in_flight=50;weight=2": [{ url: "http://a", weight: 2, maxInFlight: 50 }],
     });
   });
 
@@ -123,6 +129,7 @@ describe("backends", () => {
     ["http://a;wait=2", "weight=N"],
     ["http://a;", "weight=N"],
     ["http://a;weight=1;weight=2", "one weight"],
+    ["http://a;max_in_flight=0", "max_in_flight=N"],
     ["http://a,http://a:80/;weight=3", "backend 2: it is there twice"],
     ["http://a,,http://b", "backend 2: it is empty"],
   ])("%s is refused: %s", (text, why) => {
