@@ -71,13 +71,13 @@ export class RawClient {
 }
 
 /**
- * What a number of bytes comes to rest at: it did not change for a tenth of a second. For back-pressure,
- * whose success is that nothing happens any more.
+ * Where a number comes to rest after it left `start`: it did not change for a tenth of a second. For
+ * back-pressure, whose success is that nothing happens any more.
  */
-export async function atRest(bytes: () => number): Promise<number> {
-  for (let last = -1, same = 0; ;) {
-    const now = bytes();
-    same = now === last ? same + 1 : 0;
+export async function atRest(start: number, read: () => number): Promise<number> {
+  for (let last = start, same = 0; ;) {
+    const now = read();
+    same = now === last && now !== start ? same + 1 : 0;
     if (same === 5) return now;
     last = now;
     await new Promise((resolve) => setTimeout(resolve, 20));

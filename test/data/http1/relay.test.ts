@@ -139,7 +139,7 @@ describe("a request on its way", () => {
       raw.socket.write(Buffer.alloc(size, "x"));
       raw.send(chunked ? "\r\n0\r\n\r\n" : "");
       const connection = await backend.request();
-      expect(await atRest(() => raw.socket.writableLength)).toBeGreaterThan(size / 4);
+      expect(await atRest(size, () => raw.socket.writableLength)).toBeGreaterThan(size / 4);
       let body = 0;
       const count = (): void => {
         body += connection.received.split("x").length - 1;
@@ -243,7 +243,7 @@ describe("an answer on its way", () => {
     raw.socket.pause();
     raw.send(GET);
     const connection = await backend.request();
-    expect(await atRest(() => connection.socket.writableLength)).toBeGreaterThan(size / 4);
+    expect(await atRest(size, () => connection.socket.writableLength)).toBeGreaterThan(size / 4);
     raw.socket.resume();
     await raw.until((received) => received.length > size);
   }, 20_000);
@@ -499,7 +499,7 @@ describe("an upgrade", () => {
     await raw.contains("xx");
     raw.socket.pause();
     const { socket } = backend.connections[0]!;
-    expect(await atRest(() => socket.writableLength)).toBeGreaterThan(15_000_000);
+    expect(await atRest(60_000_000, () => socket.writableLength)).toBeGreaterThan(15_000_000);
     raw.socket.resume();
     await raw.until((received) => received.length >= 60_000_000 + SWITCH.length);
   }, 20_000);
