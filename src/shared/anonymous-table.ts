@@ -25,6 +25,8 @@ export interface AnonymousTableOptions {
   readonly ratePerSec: number;
   /** Buckets; rounded up to a power of two from 131,072 (2.4 MB, the default) to 33,554,432. */
   readonly entries?: number;
+  /** Of the hash, four int32; random when left out. Only for a table that takes buckets over. */
+  readonly seed?: readonly number[] | undefined;
 }
 
 /** Each failed try means that another thread changed the same set: never reached by real load. */
@@ -49,8 +51,13 @@ export class AnonymousTable {
     header[at.CAPACITY] = options.capacity;
     header[at.RATE] = options.ratePerSec;
     // Not filled in place: getRandomValues refuses shared memory.
-    new Int32Array(cells).set(crypto.getRandomValues(new Int32Array(4)), at.SEED);
+    const seed = options.seed ?? crypto.getRandomValues(new Int32Array(4));
+    new Int32Array(cells).set(seed, at.SEED);
     return { cells };
+  }
+
+  static sets({ cells }: AnonymousTableMemory): number {
+    return (cells.byteLength / 8 - at.HEADER) / at.SET_CELLS;
   }
 
   /** Attaches to a reserved table, on any thread. */
@@ -61,7 +68,7 @@ export class AnonymousTable {
     this.#halves = words.halves;
     this.#seed = Int32Array.from(words.halves.subarray(at.SEED, at.SEED + 4));
     this.#counters = new BigInt64Array(cells, 0, at.HEADER);
-    this.#sets = (cells.byteLength / 8 - at.HEADER) / at.SET_CELLS;
+    this.#sets = AnonymousTable.sets({ cells });
     this.#claims = new AnonymousClaims(words, this.#counters, this.#sets);
     this.#buckets = new AnonymousBuckets(words, this.#limit, this.#sets);
   }
