@@ -83,3 +83,11 @@ export async function atRest(start: number, read: () => number): Promise<number>
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Queues that many bytes `x` in pieces, so that `writableLength` tells how many are left. */
+export function flood(socket: Socket, size: number): void {
+  const piece = Buffer.alloc(100_000, "x");
+  for (let left = size; left > 0; left -= piece.length) {
+    socket.write(left < piece.length ? piece.subarray(0, left) : piece);
+  }
+}

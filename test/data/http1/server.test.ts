@@ -7,7 +7,7 @@ import {
   type HttpServerOptions,
   listenHttp,
 } from "../../../src/data/http1/server.ts";
-import { RawClient, atRest } from "./raw-client.ts";
+import { RawClient, atRest, flood } from "./raw-client.ts";
 
 const opened: (() => void)[] = [];
 afterEach(() => {
@@ -218,7 +218,7 @@ describe("bodies of requests", () => {
     const size = 40_000_000;
     const raw = await client(server);
     raw.send(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${size}\r\n\r\n`);
-    raw.socket.write(Buffer.alloc(size));
+    flood(raw.socket, size);
     expect(await atRest(size, () => raw.socket.writableLength)).toBeGreaterThan(10_000_000);
     expect(taken).toBeLessThan(1_000_000);
     while (!exchange!.requestComplete) {
