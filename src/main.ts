@@ -14,8 +14,11 @@ import { NameWatch } from "./control/backends/names.ts";
 import { BackendsService } from "./control/backends/service.ts";
 import { Shutdown } from "./control/shutdown.ts";
 import { Supervisor } from "./control/supervisor.ts";
+import { UsageMeter } from "./control/usage/meter.ts";
+import { UsageService } from "./control/usage/service.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
+import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { answerClockPing, mainClock } from "./shared/clock.ts";
 import { HistoryTable } from "./shared/history-table.ts";
@@ -58,6 +61,8 @@ class Gateway {
   readonly #metrics: MetricsTable;
   readonly #backends: BackendTable;
   readonly #clients: ClientsService;
+  readonly #meter: UsageMeter;
+  readonly #usage: UsageService;
   readonly #persistence: Persistence;
   readonly #health: HealthLoop;
   readonly #names: NameWatch;
@@ -73,12 +78,24 @@ class Gateway {
     this.#state = new ProcessState(this.#tables.state);
     this.#metrics = new MetricsTable(this.#tables.metrics);
     this.#backends = new BackendTable(this.#tables.backends);
+    const clock = mainClock();
+    const table = new ClientTable(this.#tables.clients);
+    const { maxClients } = this.#tables.clients;
+    this.#meter = new UsageMeter({ table, maxClients, clock });
     this.#clients = new ClientsService({
       store,
-      table: new ClientTable(this.#tables.clients),
+      table,
       memory: this.#tables.clients,
-      clock: mainClock(),
+      clock,
+      onAdded: (slot, now) => this.#meter.opened(slot, now),
       log: log.child("clients"),
+    });
+    this.#usage = new UsageService({
+      table,
+      meter: this.#meter,
+      addresses: new BusyAddresses(this.#tables.busyAddresses),
+      refill: (clientId) => this.#clients.refill(clientId),
+      clock,
     });
     this.#persistence = new Persistence({
       store,
@@ -132,6 +149,7 @@ class Gateway {
     await this.#supervisor.listen(address.host, address.port);
     this.#persistence.start();
     this.#sampler.start(mainClock());
+    this.#meter.start();
     log.info("listening", {
       ...address,
       workers: this.#config.workers,
@@ -157,6 +175,7 @@ class Gateway {
     this.#names.stop();
     this.#health.stop();
     this.#sampler.stop();
+    this.#meter.stop();
     this.#supervisor.terminate();
     const saved = await this.#persistence.stop(LAST_FLUSH_MS);
     await this.#clients.stop();
@@ -173,7 +192,11 @@ class Gateway {
       case "backend-failed":
         return this.#health.backendFailed(message.slot);
       case "control-call": {
-        const ports = { clients: this.#clients, backends: this.#backendChanges };
+        const ports = {
+          clients: this.#clients,
+          backends: this.#backendChanges,
+          usage: this.#usage,
+        };
         void answerControlCall(ports, message, this.#options.log).then(reply);
       }
     }
@@ -190,6 +213,7 @@ function reserveTables({ anonymous, balancer, ejection, health, workers }: Confi
   return {
     clients: ClientTable.reserve(),
     anonymous: AnonymousTable.reserve(anonymous),
+    busyAddresses: BusyAddresses.reserve({ workers }),
     backends: BackendTable.reserve({
       workers,
       fall: health.fall,

@@ -9,10 +9,13 @@ import { ClientsStandIn } from "./control/clients/stand-in.ts";
 import { ClientRowsReader } from "./control/dashboard/client-rows.ts";
 import { Feed } from "./control/dashboard/feed.ts";
 import { metricsText } from "./control/metrics/text.ts";
+import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
+import { createExplain } from "./data/proxy/explain.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
+import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { calibrate, type ClockPong, workerClock } from "./shared/clock.ts";
 import { HistoryTable } from "./shared/history-table.ts";
@@ -78,7 +81,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   const proxy = createPipeline({
     config,
     clients: table,
-    anonymous,
+    anonymous: new BusyAddresses(tables.busyAddresses, worker).watch(anonymous),
     backends,
     metrics,
     clock,
@@ -100,6 +103,8 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     proxy,
     clients,
     backendChanges: new BackendsStandIn(calls),
+    usage: new UsageStandIn(calls),
+    explain: createExplain({ config, clients: table, anonymous, backends, clock }),
     dashboard: { feed, rows: new ClientRowsReader({ table, clients, clock }) },
     log,
     admin: config.admin,

@@ -13,13 +13,20 @@ import { backendsController, type BackendsControllerOptions } from "./backends/c
 import { clientsController } from "./clients/controller.ts";
 import { ASSET_NAMES } from "./dashboard/assets.ts";
 import { dashboardController, type DashboardOptions } from "./dashboard/controller.ts";
+import { explainController, type ExplainControllerOptions } from "./explain/controller.ts";
 import { answerError } from "./refusal.ts";
 import { statusController, type StatusControllerOptions } from "./status/controller.ts";
 import { ASSETS } from "./swagger/assets.ts";
 import { swaggerController } from "./swagger/controller.ts";
 import { signInPage } from "./swagger/page.ts";
+import { usageController, type UsageControllerOptions } from "./usage/controller.ts";
 
-export interface ControlRoutesOptions extends StatusControllerOptions, BackendsControllerOptions {
+export interface ControlRoutesOptions
+  extends
+    StatusControllerOptions,
+    BackendsControllerOptions,
+    UsageControllerOptions,
+    ExplainControllerOptions {
   readonly clients: ClientsPort;
   readonly dashboard: DashboardOptions;
   readonly admin: Config["admin"];
@@ -118,8 +125,10 @@ function controlApp(options: ControlRoutesOptions): AnyElysia {
   const withToken = options.admin.token !== null;
   const controllers = [
     clientsController(options),
+    usageController(options),
     backendsController(options),
     statusController(options),
+    explainController(options),
     dashboardController(options.dashboard, withToken),
   ];
   const documented = { version: options.version, withToken };

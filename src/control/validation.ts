@@ -33,7 +33,7 @@ export function describeErrors(errors: Iterable<SchemaError>): FieldError[] {
 }
 
 function message(field: string, { schema, value }: SchemaError): string {
-  if (schema.type === "object") {
+  if (schema.type === "object" && schema.title === undefined) {
     const known = Object.keys(schema.properties ?? {}).join(", ");
     if (field !== "") return `is not known here; known are ${known}`;
     return isObject(value)

@@ -38,6 +38,15 @@ export function addressKey(address: string, out: AddressKey): boolean {
   return setKey(out, hi, lo);
 }
 
+/** What a key stands for: `192.0.2.1`, or a network such as `2001:db8:1:2::/64`. */
+export function keyText({ hi, lo }: AddressKey): string {
+  if (hi === IPV4) return dotted(lo);
+  if (hi === SPECIAL) return lo === MULTICAST ? "ff00::/8" : "::/64";
+  const groups = [hi >>> 16, hi & 0xffff, lo >>> 16, lo & 0xffff];
+  while (groups.at(-1) === 0) groups.pop();
+  return `${groups.map((group) => group.toString(16)).join(":")}::/64`;
+}
+
 /**
  * The address alone, as logs and headers show it: lower case, without port, brackets or zone id,
  * a v4-mapped address as IPv4. Text that is not an address comes back trimmed and in lower case.

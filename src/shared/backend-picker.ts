@@ -67,6 +67,25 @@ export class BackendPicker implements PickView {
     return slot >= 0 ? slot : this.#whyNone();
   }
 
+  /** What the next `pick` would answer, which stays the next: the rotation does not move. */
+  preview(key: number): number {
+    this.#tried = [];
+    if (Atomics.load(this.#header, 0) !== this.#version) this.#refresh();
+    let skipped = 0;
+    const slot = this.#balancer.pick(
+      {
+        slots: this.slots,
+        weights: this.weights,
+        hashes: this.hashes,
+        mayTake: (candidate) => this.mayTake(candidate),
+        inFlight: (candidate) => this.inFlight(candidate),
+        draw: () => this.#rotation.upcoming(skipped++),
+      },
+      key,
+    );
+    return slot >= 0 ? slot : this.#whyNone();
+  }
+
   /** The same, with the place taken: one more request in flight there. */
   acquire(key: number, tried: readonly number[]): number {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {

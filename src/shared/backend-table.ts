@@ -96,6 +96,11 @@ export class BackendTable {
     return this.#picker.pick(key, tried);
   }
 
+  /** What `next` would answer, without taking the turn. */
+  preview(key = 0): number {
+    return this.#picker.preview(key);
+  }
+
   isHealthy(slot: number): boolean {
     return !this.#condition.has(slot, BAR.unhealthy);
   }
@@ -112,6 +117,11 @@ export class BackendTable {
   /** Origin without a trailing slash. */
   url(slot: number): string {
     return this.#records.url(slot);
+  }
+
+  /** Names it in paths; follows from the URL. */
+  id(slot: number): string {
+    return this.#records.id(slot);
   }
 
   /** Changes when connections made before should not be used for new requests. */

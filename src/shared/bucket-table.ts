@@ -84,6 +84,13 @@ export class BucketTable {
     out.lastSeen = Atomics.load(cells, base + at.LAST_SEEN) - 1;
   }
 
+  /** The totals start again from zero. */
+  clearUsage(slot: number): void {
+    const base = slot * at.SLOT_INTS;
+    Atomics.store(this.#slots.cells, base + at.ADMITTED_COUNT, 0);
+    Atomics.store(this.#slots.cells, base + at.REJECTED_COUNT, 0);
+  }
+
   #count(slot: number, counter: number, now: number): void {
     const { cells } = this.#slots;
     const base = slot * at.SLOT_INTS;

@@ -111,6 +111,11 @@ export class ClientTable {
     this.#buckets.usage(slot, out);
   }
 
+  /** Writer only. Admitted and rejected start again from zero. */
+  clearUsage(slot: number): void {
+    this.#buckets.clearUsage(slot);
+  }
+
   /**
    * Writer only. A client that is not in the table, with `tokens` left (0 to the capacity). Its new
    * slot, or -1 when the table is full. Not marked dirty: the caller has just read or written it.

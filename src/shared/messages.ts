@@ -3,6 +3,7 @@
 
 import type { AnonymousTableMemory } from "./anonymous-table.ts";
 import type { BackendTableMemory } from "./backend-table.ts";
+import type { BusyAddressesMemory } from "./busy-addresses.ts";
 import type { ClientTableMemory } from "./client-table.ts";
 import type { BackendsPort } from "./backends.ts";
 import type { ClientsPort } from "./clients.ts";
@@ -10,12 +11,14 @@ import type { ControlResult } from "./control-result.ts";
 import type { HistoryTableMemory } from "./history-table.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
 import type { ProcessStateMemory } from "./process-state.ts";
+import type { UsagePort } from "./usage.ts";
 import type { Config } from "../config.ts";
 
 /** Every table of the process; each member is plain data around SharedArrayBuffers. */
 export interface SharedTables {
   readonly clients: ClientTableMemory;
   readonly anonymous: AnonymousTableMemory;
+  readonly busyAddresses: BusyAddressesMemory;
   readonly backends: BackendTableMemory;
   readonly metrics: MetricsTableMemory;
   readonly history: HistoryTableMemory;
@@ -26,6 +29,7 @@ export interface SharedTables {
 export interface ControlPorts {
   readonly clients: ClientsPort;
   readonly backends: BackendsPort;
+  readonly usage: UsagePort;
 }
 
 /** A control call a worker received over HTTP and passes on. `call` pairs it with its reply. */

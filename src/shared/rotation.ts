@@ -41,6 +41,17 @@ export class Rotation {
     return words[base + LINE + ((drawn >>> 0) % length)]!;
   }
 
+  /** What the draw after `skipped` others would answer, drawing nothing. Any thread. */
+  upcoming(skipped: number): number {
+    const words = this.#words;
+    const header = Atomics.load(words, 0);
+    const length = header & 0xffff;
+    if (length === 0) return -1;
+    const base = bufferOf(header);
+    const drawn = (Atomics.load(words, base) + skipped) >>> 0;
+    return words[base + LINE + (drawn % length)]!;
+  }
+
   /**
    * Replaces the cycle for all threads at once. Without `cursor` the new one goes on after the slot
    * that was drawn last, so that changes do not favour the first slot. Main thread only.

@@ -7,6 +7,7 @@ import type { LogFields, Logger } from "../../src/shared/log.ts";
 import { BackendsInMemory } from "./backends-in-memory.ts";
 import { ClientsInMemory } from "./clients-in-memory.ts";
 import { testDashboard } from "./dashboard.ts";
+import { noUsage } from "./usage.ts";
 
 export interface LoggedLine {
   readonly message: string;
@@ -36,6 +37,15 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
           clients,
           backendChanges: backends,
           dashboard: testDashboard(clients),
+          usage: noUsage,
+          explain: () => ({
+            decision: "bad",
+            status: 400,
+            reasons: ["This is a test."],
+            identity: null,
+            bucket: null,
+            backend: null,
+          }),
           admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
           version: "0.0.0-test",
           log: recorder(errors),

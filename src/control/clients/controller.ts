@@ -3,12 +3,12 @@
 
 import { Elysia } from "elysia";
 import type { Client, ClientsFailure, ClientsPort } from "../../shared/clients.ts";
-import { problem } from "../../shared/problem.ts";
 import { readJson } from "../json-body.ts";
-import { invalidFields, methodNotAllowed } from "../refusal.ts";
+import { methodNotAllowed } from "../refusal.ts";
 import * as docs from "./documentation.ts";
 import { ClientParams, LimitsBody, NewClientBody, PageQuery, PatchBody } from "./model.ts";
 import { readPageQuery } from "./page-query.ts";
+import { refuse } from "./refuse.ts";
 
 /** `readJson` does the reading; the second entry only tells the OpenAPI document the type. */
 const parse = [readJson, "json" as const];
@@ -74,29 +74,4 @@ function answer(
   clientId: string,
 ): Client | Response {
   return result.ok ? result.value : refuse(result, clientId);
-}
-
-function refuse(failure: ClientsFailure, clientId = ""): Response {
-  switch (failure.reason) {
-    case "not_found":
-      return problem(404, { title: "Not Found", detail: `There is no client ${clientId}.` });
-    case "exists":
-      return problem(409, {
-        title: "Conflict",
-        detail: `There is a client ${clientId} already. PUT or PATCH changes it.`,
-      });
-    case "invalid":
-      return invalidFields(failure.fields);
-    case "unavailable":
-      return problem(
-        503,
-        { title: "Service Unavailable", detail: failure.detail },
-        { "retry-after": "1" },
-      );
-    case "full":
-      return problem(507, {
-        title: "Insufficient Storage",
-        detail: "The gateway holds as many clients as it can. Delete some first.",
-      });
-  }
 }

@@ -18,6 +18,8 @@ export interface RegistryOptions {
   readonly clock: Clock;
   /** Wall clock, milliseconds since 1970. */
   readonly wallClock?: () => number;
+  /** A slot has a new client; `now` as of `clock`. */
+  readonly onAdded?: (slot: number, now: number) => void;
 }
 
 export class ClientRegistry {
@@ -25,16 +27,19 @@ export class ClientRegistry {
   readonly #maxClients: number;
   readonly #clock: Clock;
   readonly #wallClock: () => number;
+  readonly #onAdded: (slot: number, now: number) => void;
   /** Version of the row in each slot; stale for a slot whose client was removed. */
   readonly #versions: Float64Array;
   readonly #take: Take = newTake();
   #slots = 0;
 
-  constructor({ table, memory, clock, wallClock = Date.now }: RegistryOptions) {
+  constructor(options: RegistryOptions) {
+    const { table, memory, clock, wallClock = Date.now, onAdded = () => undefined } = options;
     this.#table = table;
     this.#maxClients = memory.maxClients;
     this.#clock = clock;
     this.#wallClock = wallClock;
+    this.#onAdded = onAdded;
     // Address space until touched, as the table itself.
     this.#versions = new Float64Array(memory.maxClients);
   }
@@ -81,6 +86,7 @@ export class ClientRegistry {
       if (added < 0) return "full";
       this.#versions[added] = version;
       this.#slots = Math.max(this.#slots, added + 1);
+      this.#onAdded(added, now);
       return "added";
     }
     const known = this.#versions[slot]!;

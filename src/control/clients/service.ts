@@ -96,6 +96,18 @@ export class ClientsService implements ClientsPort {
   }
 
   update(clientId: string, patch: ClientPatch): Promise<ClientsResult<Client>> {
+    return this.#update(clientId, () => patch);
+  }
+
+  /** The bucket is full again. */
+  refill(clientId: string): Promise<ClientsResult<Client>> {
+    return this.#update(clientId, ({ capacity }) => ({ current_tokens: capacity }));
+  }
+
+  #update(
+    clientId: string,
+    patchOf: (row: ClientRow) => ClientPatch,
+  ): Promise<ClientsResult<Client>> {
     return this.#change(clientId, async () => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const [row] = await this.#repository.find([clientId]);
@@ -105,7 +117,7 @@ export class ClientsService implements ClientsPort {
         }
         // Another gateway may have changed it: what is left is a fraction of that capacity.
         this.registry.apply(row);
-        const result = await this.#tryUpdate(row, patch);
+        const result = await this.#tryUpdate(row, patchOf(row));
         if (result) return result;
       }
       return unavailable("The client is being changed by others all the time.");

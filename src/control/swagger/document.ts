@@ -5,8 +5,10 @@ import type { TSchema } from "elysia";
 import type { OpenAPIV3 } from "openapi-types";
 import { ClientBody, PageBody } from "../clients/model.ts";
 import { ClientRowsBody } from "../dashboard/model.ts";
+import { ExplanationBody } from "../explain/model.ts";
 import { GUARDED, REFUSALS, refusals } from "../openapi.ts";
 import { BackendsBody, BackendStatusBody, StatusBody } from "../status/model.ts";
+import { TopBody, UsageBody } from "../usage/model.ts";
 
 export interface DocumentOptions {
   readonly version: string;
@@ -63,9 +65,12 @@ export function documentation({ version, withToken }: DocumentOptions) {
       schemas: schemas({
         Client: ClientBody,
         ClientPage: PageBody,
+        Usage: UsageBody,
+        Top: TopBody,
         Backend: BackendStatusBody,
         Backends: BackendsBody,
         Status: StatusBody,
+        Explanation: ExplanationBody,
         ClientRows: ClientRowsBody,
         Problem: problem,
       }),

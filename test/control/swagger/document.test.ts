@@ -51,14 +51,18 @@ test("it has every control route and nothing else", () => {
     "GET /-/healthy",
     "GET /-/metrics",
     "GET /-/ready",
+    "GET /-/top",
     "GET /clients",
     "GET /clients/{client_id}",
+    "GET /clients/{client_id}/usage",
     "GET /swagger",
     "GET /swagger/json",
     "PATCH /-/backends/{id}",
     "PATCH /clients/{client_id}",
     "POST /-/backends",
+    "POST /-/explain",
     "POST /clients",
+    "POST /clients/{client_id}/reset",
     "PUT /clients/{client_id}",
   ]);
 });

@@ -1,0 +1,152 @@
+// What would become of a request, without doing it: the same refuse and identify as for a real one,
+// a look at the bucket where a real one takes, and the backend whose turn it is. Changes nothing.
+
+import type { Config } from "../../config.ts";
+import {
+  type AddressKey,
+  addressKey,
+  CidrSet,
+  keyText,
+  normalizeAddress,
+} from "../../shared/address.ts";
+import { SATURATED } from "../../shared/backend-table.ts";
+import { keyOf } from "../../shared/balancing/balancer.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type {
+  ExplainedBucket,
+  ExplainedIdentity,
+  ExplainQuery,
+  Explanation,
+} from "../../shared/explanation.ts";
+import { newTake, type Take } from "../../shared/gcra.ts";
+import { clientIdOf } from "./client-id.ts";
+import { Exchange } from "./exchange.ts";
+import { type ClientLookup, identify } from "./identify.ts";
+import { refuse } from "./refuse.ts";
+import { doubledClientId, unknownClient } from "./responses.ts";
+
+export interface ExplainOptions {
+  readonly config: Pick<Config, "maxBody" | "trustedProxies" | "unknownClients" | "balancer">;
+  readonly clients: ClientLookup & { peek(slot: number, now: number, out: Take): boolean };
+  readonly anonymous: { peek(key: AddressKey, now: number, out: Take): void };
+  readonly backends: {
+    /** The backend that would be next, which stays next. */
+    preview(key: number): number;
+    id(slot: number): string;
+    url(slot: number): string;
+  };
+  readonly clock: Clock;
+}
+
+export type Explain = (query: ExplainQuery) => Explanation;
+
+export function createExplain(options: ExplainOptions): Explain {
+  const { config, clients, clock } = options;
+  const trusted = new CidrSet(config.trustedProxies);
+  return (query) => {
+    const reasons: string[] = [];
+    const exchange = imagine(query, clock(), trusted);
+    const refusal = refuse(exchange, config.maxBody);
+    if (refusal !== null) {
+      reasons.push("The request cannot be forwarded as it is, whoever sends it.");
+      return refused("bad", refusal.status, reasons);
+    }
+    const identity = identify(exchange, clients, trusted);
+    if (identity === "doubled") {
+      reasons.push("client_id is given more than once.");
+      return refused("bad", doubledClientId().status, reasons);
+    }
+    reasons.push(whoIsIt(exchange));
+    if (identity === "anonymous" && config.unknownClients === "reject") {
+      reasons.push("UNKNOWN_CLIENTS says that only registered clients are served.");
+      return refused("rejected", unknownClient().status, reasons);
+    }
+    return judge(exchange, reasons, options);
+  };
+}
+
+function judge(exchange: Exchange, reasons: string[], options: ExplainOptions): Explanation {
+  const { found, bucket } = lookInto(exchange, options);
+  if (bucket.next_token_in_sec > 0) {
+    reasons.push(`Its bucket holds ${bucket.current_tokens} tokens; a request needs a whole one.`);
+    const limited = { decision: "limited", status: 429, reasons } as const;
+    return { ...limited, identity: found, bucket, backend: null };
+  }
+  reasons.push(`Its bucket holds ${bucket.current_tokens} tokens, of which it takes one.`);
+  const backend = nextBackend(exchange, reasons, options);
+  const status = backend === null ? 503 : null;
+  return { decision: "admitted", status, reasons, identity: found, bucket, backend };
+}
+
+function refused(decision: "bad" | "rejected", status: number, reasons: string[]): Explanation {
+  return { decision, status, reasons, identity: null, bucket: null, backend: null };
+}
+
+/** An exchange that nobody waits for. */
+function imagine(query: ExplainQuery, now: number, trusted: CidrSet): Exchange {
+  const { method, target, headers } = query;
+  const peer = normalizeAddress(query.peer);
+  // Not a real Request: its constructor refuses methods that may well arrive.
+  const request = { method, url: `http://gateway${target}`, headers } as Request;
+  const listener = { requestIP: () => null, timeout: () => undefined };
+  return new Exchange({ request, listener, startedAt: now }, peer, trusted.has(peer));
+}
+
+function whoIsIt(exchange: Exchange): string {
+  const { clientId, address, peer, request, trusted } = exchange;
+  if (clientId !== null) return `client_id names the registered client ${clientId}.`;
+  const given = clientIdOf(request.url);
+  const why =
+    given === null ? "There is no client_id" : "No client with this client_id is registered";
+  const from =
+    trusted && address !== peer
+      ? "which the trusted proxies say it comes from"
+      : "the address of its connection";
+  return `${why}, so the request counts for ${address}, ${from}.`;
+}
+
+const take = newTake();
+const key: AddressKey = { hi: 0, lo: 0 };
+
+function lookInto(
+  exchange: Exchange,
+  { clients, anonymous }: ExplainOptions,
+): { found: ExplainedIdentity; bucket: ExplainedBucket } {
+  const { clientId, slot, startedAt, address } = exchange;
+  if (clientId !== null && clients.peek(slot, startedAt, take)) {
+    return { found: { kind: "client", client_id: clientId }, bucket: bucketOf("client") };
+  }
+  if (!addressKey(address, key)) addressKey("::", key);
+  anonymous.peek(key, startedAt, take);
+  const found = { kind: "anonymous", address, bucket_of: keyText(key) } as const;
+  return { found, bucket: bucketOf("anonymous") };
+}
+
+function bucketOf(policy: ExplainedBucket["policy"]): ExplainedBucket {
+  return {
+    policy,
+    capacity: take.limit,
+    rate_per_sec: take.limit / take.window,
+    current_tokens: Math.floor(take.remaining * 1000) / 1000,
+    full_in_sec: take.resetAfter,
+    next_token_in_sec: take.retryAfter,
+  };
+}
+
+function nextBackend(
+  { clientId, address }: Exchange,
+  reasons: string[],
+  { backends, config }: ExplainOptions,
+): Explanation["backend"] {
+  const slot = backends.preview(keyOf(clientId ?? address));
+  if (slot < 0) {
+    const why = slot === SATURATED ? "has as many requests as it may have" : "is not available";
+    reasons.push(`Every backend ${why}.`);
+    return null;
+  }
+  const chance = config.balancer === "random_two_choices";
+  reasons.push(
+    `By ${config.balancer}, ${chance ? "this backend might be picked" : "this backend is next"}.`,
+  );
+  return { id: backends.id(slot), url: backends.url(slot) };
+}
