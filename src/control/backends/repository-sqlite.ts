@@ -45,7 +45,9 @@ export class SqliteBackends implements BackendsRepository {
   }
 
   remove(url: string): Promise<void> {
-    return attempt(() => void this.#db.delete(backends).where(eq(backends.url, url)).run());
+    return attempt(() => {
+      this.#db.delete(backends).where(eq(backends.url, url)).run();
+    });
   }
 }
 

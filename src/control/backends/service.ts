@@ -147,19 +147,21 @@ export class BackendsService implements BackendsPort {
 
   /** Takes over what is stored, in turn with the changes; tries until the database answers. */
   #follow(): void {
+    if (!this.#stopped) this.#last = this.#last.then(() => this.#takeOver());
+  }
+
+  async #takeOver(): Promise<void> {
     if (this.#stopped) return;
-    this.#last = this.#last.then(async () => {
-      try {
-        if (!this.#stopped) await this.#reload();
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) {
-          this.#log.error("backends could not be read again", { error: String(error) });
-          return;
-        }
-        if (this.#retry) clearTimeout(this.#retry);
-        this.#retry = setTimeout(() => this.#follow(), RETRY_AFTER_MS);
+    try {
+      await this.#reload();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) {
+        this.#log.error("backends could not be read again", { error: String(error) });
+        return;
       }
-    });
+      if (this.#retry) clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.#follow(), RETRY_AFTER_MS);
+    }
   }
 
   #urlOf(id: string, rows: readonly BackendRow[]): string | null {

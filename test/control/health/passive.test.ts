@@ -70,7 +70,7 @@ test("failures of any kind in a row eject a backend whose checks are fine", asyn
   expect(openSlots(table)).toEqual([0, 1, 2]);
   fail(1, 1, 503);
   expect(openSlots(table)).toEqual([0, 2]);
-  expect([worker.next(), worker.next()].toSorted()).toEqual([0, 2]);
+  expect(new Set([worker.next(), worker.next()])).toEqual(new Set([0, 2]));
   expect(await log.line({ message: "backend is ejected" })).toMatchObject({
     level: "warn",
     for_ms: 60_000,
