@@ -207,6 +207,13 @@ describe.each(dialects.map((dialect) => [dialect.kind, dialect] as const))(
   },
 );
 
+test("a configured name that leads to a metadata address gets no requests", async () => {
+  const config = await dialects[0]!.create();
+  const seed = [{ url: "http://metadata.test:80", weight: 1 }];
+  const { worker } = await plane(config, seed);
+  await eventually(() => worker.snapshot()[0]!.forbidden);
+});
+
 const postgres = dialects.find((dialect) => dialect.kind === "postgres")!;
 
 test.skipIf(postgres.missing !== null)("gateways on one database follow each other", async () => {

@@ -51,10 +51,11 @@ describe.each([...BALANCERS])("%s", (balancer) => {
 
   test("a backend that appears is used, one that drains or is ejected is not", () => {
     const { main, list, one } = setUp(balancer, [1]);
+    const used = () => new Set(KEYS.slice(0, 300).map((key) => one.next(key)));
+    expect(used()).toEqual(new Set([0]));
     const more = ["http://10.9.9.1:80", "http://10.9.9.2:80"].map((url) => ({ url, weight: 1 }));
     main.setBackends([...list, ...more]);
     for (const slot of [1, 2]) main.setHealthy(slot, true, 1);
-    const used = () => new Set(KEYS.slice(0, 300).map((key) => one.next(key)));
     expect(used()).toEqual(new Set([0, 1, 2]));
     main.setBackends([{ ...list[0]!, draining: true }, ...more]);
     expect(used()).toEqual(new Set([1, 2]));
