@@ -82,7 +82,8 @@ export class UsageMeter {
   read(slot: number, now: number): MeterReading {
     const { lastSeen } = this.#count(slot);
     const since = this.#since[slot]!;
-    const elapsed = (now - this.#lookedAt[Math.floor(slot / PIECE)]!) / SECOND;
+    const lookedAt = Math.max(this.#lookedAt[Math.floor(slot / PIECE)]!, since);
+    const elapsed = (now - lookedAt) / SECOND;
     const rates = (time: typeof MINUTE | typeof TEN_MINUTES): Rates => {
       const by = decay(elapsed, time);
       const { admitted, rejected } = this.#usage;
