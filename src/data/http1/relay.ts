@@ -15,7 +15,7 @@ import type { ResponseHead } from "./response-head.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
 
-/** What is changed on the way, and who decides when it fails. One for all requests of a worker. */
+/** What is changed on the way, and who decides when it fails. */
 export interface RelayPolicy {
   /** Ids of request fields that are not relayed, besides the hop-by-hop ones. */
   readonly requestDrops: number;
@@ -23,18 +23,35 @@ export interface RelayPolicy {
   /** Adds whole lines, each with CRLF. */
   requestFields(writer: MessageWriter, relay: Relay): void;
   answerFields(writer: MessageWriter, relay: Relay, head: ResponseHead): void;
+  /** Bytes that a request's body may have; only counted where its head does not tell. */
+  readonly maxBody: number;
   /**
-   * The call failed before the client got any of an answer: `forward` again if `replayable`, or
-   * answer on the exchange.
+   * It failed before the client got any of an answer: answer on the exchange before returning, or
+   * `forward` again, now or later, if `replayable`.
    */
-  onFailure(relay: Relay, failure: CallFailure, detail: string): void;
-  /** Once, at the very end: the answer is complete, or was given up (`complete` false). */
-  onEnd(relay: Relay, complete: boolean): void;
+  onFailure(relay: Relay, failure: RelayFailure, detail: string): void;
+  /** Once, at the very end. */
+  onEnd(relay: Relay, end: RelayEnd): void;
 }
+
+/** `too_large`: the request's body has more than `maxBody`. */
+export type RelayFailure = CallFailure | "too_large";
+
+/** The answer is complete, or was given up because the client has left or the backend broke it off. */
+export type RelayEnd = "whole" | "left" | "broken";
 
 const NOTHING = Buffer.alloc(0);
 const COPY_BELOW = 16_384;
 const UPGRADE_ONLY = mask(Field.UPGRADE);
+/** Bytes of a request's body that are kept, so that it can be sent again. */
+const REPLAY_MAX = 65_536;
+
+interface Piece {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly last: boolean;
+}
 
 export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   readonly exchange: Exchange;
@@ -44,22 +61,29 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   #pool: UpstreamPool | null = null;
   #call: Call | null = null;
   #fresh = false;
-  /** Bytes of the body were taken from the client: they are gone for another try. */
-  #consumed = false;
+  /** The body as far as it was taken from the client; null when that became too much to keep. */
+  #kept: Piece[] | null = [];
+  #taken = 0;
   #reading = false;
+  #tunnel: Tunnel | null = null;
   #ended = false;
 
-  constructor(exchange: Exchange, policy: RelayPolicy) {
+  /** `upgrade`: the request's wish to leave HTTP goes on to the backend. */
+  constructor(exchange: Exchange, policy: RelayPolicy, upgrade = false) {
     this.exchange = exchange;
     this.toHead = exchange.head.isMethod("HEAD");
-    this.upgrade = exchange.head.upgrade && exchange.head.length === 0;
+    this.upgrade = upgrade;
     this.#policy = policy;
     exchange.owner = this;
   }
 
-  /** Whether the request can be sent again: none of its body was taken. */
+  /** Whether the request can be sent again as it was. */
   get replayable(): boolean {
-    return !this.#consumed;
+    return this.#kept !== null;
+  }
+  /** Bytes that the client got of the answer's body, or through the tunnel. */
+  get bytes(): number {
+    return this.#tunnel === null ? this.exchange.bodyBytes : this.#tunnel.bytes[1];
   }
 
   /** Sends the request there. With a body it waits for the first bytes, which leave with the head. */
@@ -67,10 +91,19 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     this.#pool = pool;
     this.#fresh = fresh;
     if (this.exchange.head.length === 0) this.#send(NOTHING, 0, 0, true);
-    else if (!this.#reading) {
+    else if (this.#reading) this.#replay();
+    else {
       this.#reading = true;
       this.exchange.readBody(this);
     }
+  }
+
+  #replay(): void {
+    let free = true;
+    for (const { bytes, start, end, last } of this.#kept!) {
+      free = this.#pass(bytes, start, end, last);
+    }
+    if (free) this.exchange.resumeBody();
   }
 
   #send(bytes: Buffer, start: number, end: number, last: boolean): boolean {
@@ -82,7 +115,8 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     const inline = end - start <= COPY_BELOW;
     if (inline) this.#frame(writer, bytes, start, end, last);
     this.#call = this.#pool!.call(this, last && inline, this.#fresh);
-    return inline || this.#sendMore(bytes, start, end, last);
+    // While there is no connection, no more of the body is taken.
+    return inline ? this.#call.reused : this.#sendMore(bytes, start, end, last);
   }
 
   #sendMore(bytes: Buffer, start: number, end: number, last: boolean): boolean {
@@ -117,12 +151,23 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
 
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     if (this.#ended) return;
-    this.#consumed = true;
-    const free =
-      this.#call === null
-        ? this.#send(bytes, start, end, last)
-        : this.#sendMore(bytes, start, end, last);
-    if (!free && !last) this.exchange.pauseBody();
+    this.#taken += end - start;
+    if (this.#taken > this.#policy.maxBody) return this.#tooLarge();
+    if (this.#taken > REPLAY_MAX) this.#kept = null;
+    this.#kept?.push({ bytes, start, end, last });
+    if (!this.#pass(bytes, start, end, last) && !last) this.exchange.pauseBody();
+  }
+
+  #tooLarge(): void {
+    this.#call?.cancel();
+    this.#kept = null;
+    this.onCallFailure("too_large", `more than ${this.#policy.maxBody} bytes`);
+  }
+
+  #pass(bytes: Buffer, start: number, end: number, last: boolean): boolean {
+    return this.#call === null
+      ? this.#send(bytes, start, end, last)
+      : this.#sendMore(bytes, start, end, last);
   }
 
   onCallDrain(): void {
@@ -143,6 +188,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   onAnswer(head: ResponseHead, bytes: Buffer, start: number, end: number, last: boolean): void {
     const { exchange } = this;
     const switching = head.status === 101;
+    this.#kept = null;
     const writer = exchange.beginRaw(head.status, head.bytes, head.reasonStart, head.reasonEnd);
     const drops = ANSWER_DROPS | this.#policy.answerDrops;
     copyFields(writer, head.fields, switching ? drops & ~UPGRADE_ONLY : drops);
@@ -151,7 +197,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     if (this.toHead || head.status === 304) length = statedContentLength(head.fields);
     else if (length === CHUNKED || length === UNTIL_CLOSE) length = UNKNOWN_LENGTH;
     const free = exchange.send(length, bytes, start, end, last);
-    if (switching) return this.#tunnel();
+    if (switching) return this.#join();
     this.#relayed(free, last);
   }
 
@@ -160,7 +206,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   }
 
   #relayed(free: boolean, last: boolean): void {
-    if (last) this.#end(true);
+    if (last) this.#end("whole");
     else if (!free) this.#call?.pause();
   }
 
@@ -168,9 +214,10 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     this.#call?.resume();
   }
 
-  #tunnel(): void {
+  #join(): void {
     const call = this.#call!;
-    new Tunnel(() => this.#end(true)).join(
+    this.#tunnel = new Tunnel(() => this.#end("whole"));
+    this.#tunnel.join(
       (listener) => this.exchange.takeOver(listener),
       (listener) => call.takeOver(listener),
     );
@@ -178,26 +225,29 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
 
   // ── ends ─────────────────────────────────────────────────────────────────────────────────────
 
-  onCallFailure(failure: CallFailure, detail: string): void {
+  onCallFailure(failure: RelayFailure, detail: string): void {
     this.#call = null;
     if (this.exchange.status === 0) {
+      // Until it is forwarded again there is nowhere for more of the body to go.
+      if (!this.exchange.requestComplete) this.exchange.pauseBody();
       this.#policy.onFailure(this, failure, detail);
-      if (this.exchange.over) this.#end(true);
+      if (this.exchange.over) this.#end("whole");
       return;
     }
     this.exchange.abort();
-    this.#end(false);
+    this.#end("broken");
   }
 
   onAbort(): void {
     this.#call?.cancel();
-    this.#end(false);
+    this.#end("left");
   }
 
-  #end(complete: boolean): void {
+  #end(end: RelayEnd): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#call = null;
-    this.#policy.onEnd(this, complete);
+    this.#kept = null;
+    this.#policy.onEnd(this, end);
   }
 }

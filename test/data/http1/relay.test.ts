@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { DeadlineWheel } from "../../../src/data/http1/deadlines.ts";
-import type { CallFailure } from "../../../src/data/http1/call.ts";
-import { Relay, type RelayPolicy } from "../../../src/data/http1/relay.ts";
+import {
+  Relay,
+  type RelayEnd,
+  type RelayFailure,
+  type RelayPolicy,
+} from "../../../src/data/http1/relay.ts";
 import { type HttpServer, listenHttp } from "../../../src/data/http1/server.ts";
 import { UpstreamPool, type UpstreamLimits } from "../../../src/data/http1/upstream-pool.ts";
 import { RawBackend } from "./raw-backend.ts";
@@ -17,32 +21,38 @@ interface Proxy {
   readonly server: HttpServer;
   readonly pool: UpstreamPool;
   readonly wheel: DeadlineWheel;
-  readonly failures: CallFailure[];
-  readonly ends: boolean[];
+  readonly failures: RelayFailure[];
+  readonly ends: RelayEnd[];
 }
 
 /** A proxy that answers failures by 502 and their name, and retries a stale connection. */
-function proxy(port: number, limits: Partial<UpstreamLimits> = {}): Proxy {
+function proxy(port: number, limits: Partial<UpstreamLimits> = {}, secondPort = 0): Proxy {
   const wheel = new DeadlineWheel(0);
+  const second =
+    secondPort === 0
+      ? null
+      : new UpstreamPool({ hostname: "127.0.0.1", port: secondPort, deadlines: wheel });
   const pool = new UpstreamPool({ hostname: "127.0.0.1", port, deadlines: wheel, limits });
-  const failures: CallFailure[] = [];
-  const ends: boolean[] = [];
+  const failures: RelayFailure[] = [];
+  const ends: RelayEnd[] = [];
   const policy: RelayPolicy = {
     requestDrops: 0,
     answerDrops: 0,
+    maxBody: 100_000_000,
     requestFields: (writer) => void writer.text("X-Added: 1\r\n"),
     answerFields: (writer) => void writer.text("X-Back: 2\r\n"),
     onFailure: (relay, failure) => {
       failures.push(failure);
       if (failure === "stale" && relay.replayable) return relay.forward(pool, true);
+      if (second !== null && relay.replayable) return relay.forward(second);
       relay.exchange.begin(502, "Bad Gateway");
       const body = Buffer.from(failure);
       relay.exchange.send(body.length, body, 0, body.length, true);
     },
-    onEnd: (_, complete) => void ends.push(complete),
+    onEnd: (_, end) => void ends.push(end),
   };
   const handler = (exchange: ConstructorParameters<typeof Relay>[0]): void =>
-    new Relay(exchange, policy).forward(pool);
+    new Relay(exchange, policy, exchange.head.upgrade).forward(pool);
   const server = listenHttp({ hostname: "127.0.0.1", port: 0, deadlines: wheel, handler });
   opened.push(() => {
     server.stop();
@@ -59,6 +69,12 @@ async function answering(answer: string): Promise<RawBackend> {
   const backend = await RawBackend.answering(answer);
   opened.push(() => backend.close());
   return backend;
+}
+async function refusing(): Promise<number> {
+  const backend = await RawBackend.listen();
+  const { port } = backend;
+  backend.close();
+  return port;
 }
 async function client({ server }: Proxy): Promise<RawClient> {
   const raw = await RawClient.open(server.port);
@@ -342,13 +358,60 @@ describe("kept connections", () => {
   });
 });
 
+describe("another try", () => {
+  const post = (body: string): string =>
+    `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+  test.each([
+    { name: "nobody listened", first: refusing },
+    {
+      name: "the connection was reset after the request",
+      first: async () => (await scripted(({ socket }) => void socket.resetAndDestroy())).port,
+    },
+  ])("elsewhere takes the body along: $name", async ({ first }) => {
+    const body = "0123456789".repeat(3000);
+    const backend = await scripted();
+    const raw = await client(proxy(await first(), {}, backend.port));
+    raw.send(post(body).slice(0, 20_000));
+    await backend.until(0, (received) => received.length > 10_000);
+    raw.send(post(body).slice(20_000));
+    const connection = await backend.until(0, (received) => received.endsWith(body));
+    expect(connection.received.split("\r\n\r\n")[1]).toBe(body);
+    connection.socket.write(OK);
+    await raw.contains("ok");
+  });
+
+  test("is not made for a body above the limit, which ends the request", async () => {
+    const backend = await scripted();
+    const through = proxy(backend.port);
+    const raw = await client(through);
+    raw.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const chunk = Buffer.alloc(10_000_000, "x");
+    for (let i = 0; i < 11; i++) {
+      raw.send(`${chunk.length.toString(16)}\r\n`);
+      raw.socket.write(chunk);
+      raw.send("\r\n");
+    }
+    expect(await raw.contains("too_large")).toStartWith("HTTP/1.1 502 ");
+    expect(through.pool.connections).toBe(0);
+  });
+
+  test("is not made with a body too large to be kept", async () => {
+    const backend = await scripted();
+    const broken = await scripted((connection) => {
+      if (connection.received.length > 100_000) connection.socket.resetAndDestroy();
+    });
+    const raw = await client(proxy(broken.port, {}, backend.port));
+    raw.send(post("x".repeat(200_000)));
+    expect(await raw.contains("reset_before")).toStartWith("HTTP/1.1 502 ");
+    expect(backend.connections).toHaveLength(0);
+  });
+});
+
 describe("failures have names", () => {
   const HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
   test("nobody listens", async () => {
-    const backend = await RawBackend.listen();
-    const { port } = backend;
-    backend.close();
-    const raw = await client(proxy(port));
+    const raw = await client(proxy(await refusing()));
     raw.send(GET);
     await raw.contains("\r\n\r\nrefused");
   });
@@ -376,7 +439,7 @@ describe("failures have names", () => {
     raw.send(GET);
     expect(await raw.contains("\r\n\r\n")).toEndWith(`\r\n\r\n${name}`);
     expect(through.pool.connections).toBe(0);
-    expect(through.ends).toEqual([true]);
+    expect(through.ends).toEqual(["whole"]);
   });
 
   test("no answer in time, counted from the request's end", async () => {
@@ -413,7 +476,7 @@ describe("failures have names", () => {
     expect(all).toContain("part");
     expect(all).not.toContain("0\r\n\r\n");
     expect(all.split("HTTP/1.1")).toHaveLength(2);
-    expect(through.ends).toEqual([false]);
+    expect(through.ends).toEqual(["broken"]);
   });
 
   test("an answer until close that is reset looks reset to an HTTP/1.0 client", async () => {
@@ -441,7 +504,7 @@ describe("a client that leaves", () => {
     await settled();
     through.wheel.advance(1500);
     await gone;
-    expect(through.ends).toEqual([false]);
+    expect(through.ends).toEqual(["left"]);
     expect(through.pool.connections).toBe(0);
   });
 
@@ -484,7 +547,7 @@ describe("an upgrade", () => {
     raw.end();
     expect(await raw.all()).toEndWith("<one>bye");
     while (through.ends.length === 0) await settled();
-    expect(through.ends).toEqual([true]);
+    expect(through.ends).toEqual(["whole"]);
     expect(through.pool.connections).toBe(0);
     expect(through.server.connections).toBe(0);
   });
