@@ -145,9 +145,13 @@ export function value<T>(result: ClientsResult<T>): T {
   return result.value;
 }
 
-/** Adds `count` clients `client-0`, `client-1`, … with 10 tokens each, as an older run would have. */
-export async function seed(config: DatabaseConfig, count: number): Promise<void> {
-  const columns = "10, 0.001, 10, 0, 1, 1, 0, 0";
+/** Adds `count` clients `client-0`, `client-1`, … with full buckets, as an older run would have. */
+export async function seed(
+  config: DatabaseConfig,
+  count: number,
+  { capacity, ratePerSec } = { capacity: 10, ratePerSec: 0.001 },
+): Promise<void> {
+  const columns = `${capacity}, ${ratePerSec}, ${capacity}, 0, 1, 1, 0, 0`;
   if (config.kind === "sqlite") {
     const client = new Database(config.path);
     client.run(
