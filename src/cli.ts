@@ -12,10 +12,12 @@ async function runCommand(command: Command): Promise<number> {
   forgetProxies();
   switch (command.name) {
     case "help":
-      console.log(helpText(pkg.version));
-      return EXIT.ok;
+      return help(command.topic);
     case "version":
       console.log(`gateway ${pkg.version}`);
+      return EXIT.ok;
+    case "completion":
+      process.stdout.write((await import("./cli/completion.ts")).completionScript(command.shell));
       return EXIT.ok;
     case "check":
       return check(command.config);
@@ -29,13 +31,26 @@ async function runCommand(command: Command): Promise<number> {
     case "serve":
       raiseRequestLimit();
       return await (await import("./cli/serve.ts")).serve(command.config);
+    default:
+      return await (await import("./cli/remote.ts")).runRemote(command);
   }
+}
+
+function help(topic: string): number {
+  const text = helpText(pkg.version, topic);
+  if (text === null) {
+    console.error(`gateway: there is no command ${JSON.stringify(topic)}\nTry gateway --help.`);
+    return EXIT.usage;
+  }
+  process.stdout.write(text);
+  return EXIT.ok;
 }
 
 async function main(): Promise<number> {
   const parsed = parseArguments(process.argv.slice(2));
   if (!parsed.ok) {
-    console.error(`gateway: ${parsed.message}\nTry gateway --help.`);
+    const about = ["gateway", parsed.topic, "--help"].filter(Boolean).join(" ");
+    console.error(`gateway: ${parsed.message}\nTry ${about}.`);
     return EXIT.usage;
   }
   try {

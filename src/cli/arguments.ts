@@ -1,55 +1,51 @@
-// Reads the command line. Pure: answers with a command or with one line that says what is wrong.
+// Reads the command line by the table of commands. Pure: answers with a command or with one line
+// that says what is wrong.
 
 import { parseArgs } from "node:util";
 import { closest } from "../config/closest.ts";
+import type { Command, CommandSpec, Operand, Option, Options } from "./command.ts";
+import { commandNamed, GROUPS, wordsAfter } from "./commands.ts";
 
-export type Command =
-  | { readonly name: "serve"; readonly config: string | null }
-  | { readonly name: "demo" }
-  | { readonly name: "check"; readonly config: string | null }
-  | { readonly name: "probe"; readonly url: string }
-  | {
-      readonly name: "hello";
-      readonly host: string;
-      readonly port: number;
-      readonly label: string | null;
-      readonly withStdin: boolean;
-    }
-  | { readonly name: "help" }
-  | { readonly name: "version" };
+export type { Command } from "./command.ts";
 
 export type ParsedArguments =
   | { readonly ok: true; readonly command: Command }
-  | { readonly ok: false; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** The command meant. */ readonly topic: string;
+    };
 
-type Flags = Readonly<Record<string, "string" | "boolean">>;
-
-const FLAGS: Readonly<Record<string, Flags>> = {
-  serve: { config: "string" },
-  demo: {},
-  check: { config: "string", url: "string" },
-  hello: { host: "string", port: "string", name: "string", "with-stdin": "boolean" },
-  help: {},
-  version: {},
-};
-
-const EVERYWHERE: Flags = { help: "boolean", version: "boolean" };
+type Problem = string;
 
 /** `args`: what follows the executable's name. */
 export function parseArguments(args: readonly string[]): ParsedArguments {
   const first = args[0];
-  if (first !== undefined && !first.startsWith("-")) return parseCommand(first, args.slice(1));
-  return parseCommand("serve", args);
+  if (first === undefined || first.startsWith("-")) return parseFor("serve", "", args);
+  if (!GROUPS.has(first)) {
+    if (commandNamed(first)) return parseFor(first, first, args.slice(1));
+    return wrong(`unknown command ${quoted(first)}${hint(first, wordsAfter(""))}`);
+  }
+  const second = args[1];
+  if (second === "--help" || second === "-h") return ok({ name: "help", topic: first });
+  const words = wordsAfter(first);
+  if (second === undefined || second.startsWith("-")) {
+    return wrong(`${first} needs one of ${words.join(", ")}`, first);
+  }
+  const name = `${first} ${second}`;
+  if (commandNamed(name)) return parseFor(name, name, args.slice(2));
+  return wrong(`unknown command ${quoted(name)}${hint(second, words, `${first} `)}`, first);
 }
 
-function parseCommand(name: string, args: readonly string[]): ParsedArguments {
-  const flags = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
-  if (flags === undefined) return wrong(`unknown command ${quoted(name)}${hint(name, FLAGS)}`);
-  const known = new Map([...Object.entries(flags), ...Object.entries(EVERYWHERE)]);
+/** `topic`: what `--help` is about. */
+function parseFor(name: string, topic: string, args: readonly string[]): ParsedArguments {
+  const spec = commandNamed(name)!;
   const { values, positionals, tokens } = parseArgs({
     args: [...args],
     options: {
-      ...Object.fromEntries(Object.entries(flags).map(([flag, type]) => [flag, { type }])),
+      ...Object.fromEntries(
+        Object.entries(spec.options).map(([option, { kind }]) => [option, { type: typeOf(kind) }]),
+      ),
       help: { type: "boolean", short: "h" },
       version: { type: "boolean", short: "V" },
     },
@@ -58,71 +54,94 @@ function parseCommand(name: string, args: readonly string[]): ParsedArguments {
     allowPositionals: true,
   });
   for (const token of tokens) {
-    if (token.kind !== "option") continue;
-    const type = known.get(token.name);
-    if (type === undefined) {
-      return wrong(
-        `unknown option ${quoted(token.rawName)} of ${name}${hint(token.name, flags, "--")}`,
-      );
-    }
-    // Not strict, parseArgs would take `--config --help` for a missing value as well.
-    if (type === "string" && !token.value) return wrong(`${token.rawName} needs a value`);
-    if (type === "boolean" && token.value !== undefined)
-      return wrong(`${token.rawName} takes no value`);
+    const problem = token.kind === "option" && tokenProblem(spec, token);
+    if (problem) return wrong(problem, topic);
   }
-  if (values["help"]) return ok({ name: "help" });
+  if (values["help"]) return ok({ name: "help", topic });
   if (values["version"]) return ok({ name: "version" });
-  if (positionals.length > 0) return wrong(`unexpected argument ${quoted(positionals[0]!)}`);
-  return commandOf(name, values);
+  const given = readValues(spec.options, values);
+  if (typeof given === "string") return wrong(given, topic);
+  const problem = operandProblem(spec, positionals);
+  if (problem) return wrong(problem, topic);
+  const command = spec.read(given as never, positionals);
+  return typeof command === "string" ? wrong(command, topic) : ok(command);
 }
 
-function commandOf(name: string, values: Readonly<Record<string, unknown>>): ParsedArguments {
-  const text = (flag: string): string | null => (values[flag] as string | undefined) ?? null;
-  switch (name) {
-    case "serve":
-      return ok({ name, config: text("config") });
-    case "check":
-      return checkOf(text("config"), text("url"));
-    case "hello":
-      return helloOf(text("host"), text("port"), text("name"), values["with-stdin"] === true);
-    case "demo":
-    case "version":
-      return ok({ name });
-    default:
-      return ok({ name: "help" });
+function typeOf(kind: Option["kind"]): "string" | "boolean" {
+  return kind === null ? "boolean" : "string";
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+function tokenProblem(spec: CommandSpec, token: OptionToken): Problem | null {
+  const { name, rawName, value } = token;
+  const isGlobal = name === "help" || name === "version";
+  if (!isGlobal && !Object.hasOwn(spec.options, name)) {
+    const close = hint(name, Object.keys(spec.options), "--");
+    return `unknown option ${quoted(rawName)} of ${spec.name}${close}`;
   }
+  const takesValue = !isGlobal && spec.options[name]!.kind !== null;
+  // Not strict, parseArgs takes the next option for the value.
+  const swallowed = token.inlineValue === false && value?.startsWith("--");
+  if (takesValue && (!value || swallowed)) return `${rawName} needs a value`;
+  return !takesValue && value !== undefined ? `${rawName} takes no value` : null;
 }
 
-function checkOf(config: string | null, url: string | null): ParsedArguments {
-  if (url === null) return ok({ name: "check", config });
-  if (config !== null) return wrong("--url checks a running gateway, --config a file: not both");
-  const protocol = URL.parse(url)?.protocol;
-  return protocol === "http:" || protocol === "https:"
-    ? ok({ name: "probe", url })
-    : wrong("--url needs a URL that starts with http:// or https://");
+function readValues(
+  options: Options,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> | Problem {
+  const values: Record<string, unknown> = {};
+  for (const [name, { kind }] of Object.entries(options)) {
+    const text = given[name];
+    if (kind === null) values[name] = text === true;
+    else if (typeof text !== "string") values[name] = null;
+    else {
+      const parsed = kind.parse(text);
+      if (!parsed.ok) return `--${name} needs ${kind.accepts}`;
+      values[name] = parsed.value;
+    }
+  }
+  return values;
 }
 
-function helloOf(
-  host: string | null,
-  port: string | null,
-  label: string | null,
-  withStdin: boolean,
-): ParsedArguments {
-  const number = /^\d{1,5}$/.test(port ?? "8080") ? Number(port ?? "8080") : Number.NaN;
-  if (!(number <= 65_535)) return wrong("--port needs a number from 0 to 65535");
-  return ok({ name: "hello", host: host ?? "::", port: number, label, withStdin });
+const OPERANDS = {
+  one: [1, 1],
+  optional: [0, 1],
+  many: [1, Infinity],
+  any: [0, Infinity],
+} as const;
+
+function operandProblem({ name, operand }: CommandSpec, given: readonly string[]): Problem | null {
+  const [least, most] = operand === null ? [0, 0] : OPERANDS[operand.count];
+  if (given.length > most) return `unexpected argument ${quoted(given[most]!)}`;
+  if (operand === null) return null;
+  if (given.length < least) return `${name} needs ${wanted(operand)}`;
+  const bad = given.find((text) => !operand.kind.parse(text).ok);
+  if (bad === undefined) return null;
+  return `${quoted(bad)} is no ${operand.placeholder}: ${operand.kind.accepts}`;
+}
+
+function wanted({ placeholder, count, choices }: Operand): string {
+  if (choices !== "files" && choices.length > 0) return choices.join(" or ");
+  return `${count === "many" ? "at least one " : "a "}${placeholder}`;
 }
 
 function ok(command: Command): ParsedArguments {
   return { ok: true, command };
 }
 
-function wrong(message: string): ParsedArguments {
-  return { ok: false, message };
+function wrong(message: string, topic = ""): ParsedArguments {
+  return { ok: false, message, topic };
 }
 
-function hint(word: string, table: object, prefix = ""): string {
-  const close = closest(word, Object.keys(table)).map((name) => prefix + name);
+function hint(word: string, words: readonly string[], prefix = ""): string {
+  const close = closest(word, words).map((name) => prefix + name);
   return close.length > 0 ? `; did you mean ${close.join(" or ")}?` : "";
 }
 

@@ -3,7 +3,10 @@
 /** The candidates that begin with the word, or differ from it by at most two letters. */
 export function closest(word: string, candidates: readonly string[]): string[] {
   return candidates.filter(
-    (candidate) => candidate.startsWith(`${word}_`) || distance(candidate, word) <= 2,
+    (candidate) =>
+      candidate.startsWith(`${word}_`) ||
+      candidate.startsWith(`${word}-`) ||
+      distance(candidate, word) <= 2,
   );
 }
 

@@ -1,0 +1,64 @@
+// Where a command writes what was asked for: stdout or a file. Waits for a slow reader instead of
+// filling memory; a reader that has left (`| head`) ends the program as it ends any other.
+
+import { createWriteStream } from "node:fs";
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import { EXIT, StartError } from "../../shared/start-error.ts";
+
+/** 128 + SIGPIPE: what a shell reports of a program whose reader has left. */
+const READER_LEFT = 141;
+
+export class Output {
+  readonly #stream: Writable;
+  #failed: Error | null = null;
+
+  private constructor(stream: Writable, name: string) {
+    this.#stream = stream;
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(READER_LEFT);
+      this.#failed = new StartError(
+        EXIT.cannotCreate,
+        `${name} cannot be written: ${error.message}`,
+      );
+    });
+  }
+
+  static stdout(): Output {
+    return new Output(process.stdout, "stdout");
+  }
+
+  /** Readable by its owner only: tokens and ids of clients are nobody else's business. */
+  static file(path: string): Output {
+    return new Output(createWriteStream(path, { mode: 0o600 }), path);
+  }
+
+  async write(text: string): Promise<void> {
+    this.#check();
+    if (text === "" || this.#stream.write(text)) return;
+    await Promise.race([once(this.#stream, "drain"), once(this.#stream, "close")]).catch(() => {});
+    this.#check();
+  }
+
+  lines(lines: readonly string[]): Promise<void> {
+    return this.write(lines.map((line) => `${line}\n`).join(""));
+  }
+
+  json(value: unknown): Promise<void> {
+    return this.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Resolves when all is written. */
+  async end(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#stream.once("error", () => resolve());
+      if (this.#stream === process.stdout) this.#stream.write("", () => resolve());
+      else this.#stream.end(() => resolve());
+    });
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#failed) throw this.#failed;
+  }
+}

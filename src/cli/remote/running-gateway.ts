@@ -1,0 +1,160 @@
+// The gateway that a command asks, over HTTP: where it is, how to prove who asks, and what its
+// refusals mean to the person who typed the command.
+
+import { token as tokenKind } from "../../config/kinds.ts";
+import { EXIT, StartError } from "../../shared/start-error.ts";
+import type { Remote } from "../command.ts";
+
+export interface Ask {
+  readonly body?: unknown;
+  /** Instead of `body`: sent as it is. */
+  readonly text?: { readonly type: string; readonly content: string };
+  /** Statuses of failure that the caller understands itself. */
+  readonly accept?: readonly number[];
+  /** How long the whole answer may take, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly value: T;
+}
+
+interface Token {
+  readonly text: string;
+  /** For messages: `ADMIN_TOKEN` or the name of the file. */
+  readonly from: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** More than any one call takes, even with a database that hangs. */
+const TIMEOUT_MS = 30_000;
+
+export class RunningGateway {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly #token: Token | null;
+
+  constructor(url: string, token: Token | null) {
+    this.url = url.replace(/\/+$/, "");
+    this.#token = token;
+  }
+
+  /** Throws `StartError` when the environment or the token's file is of no use. */
+  static async of({ url, tokenFile }: Remote, env: Environment): Promise<RunningGateway> {
+    return new RunningGateway(url ?? urlFrom(env), await tokenFrom(tokenFile, env));
+  }
+
+  /** The answer's JSON; null for an answer without a body. Throws `StartError` on a refusal. */
+  async ask<T>(method: string, path: string, options: Ask = {}): Promise<Answer<T>> {
+    const { response, text } = await this.#fetch(method, path, options);
+    const { status } = response;
+    const expected = response.ok || options.accept?.includes(status);
+    const type = response.headers.get("content-type") ?? "";
+    const isJson = /^application\/([a-z.]+\+)?json\b/.test(type);
+    if (isJson || (expected && text === "")) {
+      const value = text === "" ? null : (JSON.parse(text) as unknown);
+      if (expected) return { status, value: value as T };
+      throw this.#refusal(status, value);
+    }
+    throw new StartError(
+      EXIT.failed,
+      `${this.url} answered ${status} to ${method} ${path}, and not as a gateway does: is it one, ` +
+        "and of this version?",
+    );
+  }
+
+  /** The text of an answer of another type. */
+  async text(path: string): Promise<string> {
+    const { response, text } = await this.#fetch("GET", path, {});
+    if (response.ok) return text;
+    throw this.#refusal(response.status, JSON.parse(text));
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    { body, text, timeoutMs = TIMEOUT_MS }: Ask,
+  ): Promise<{ response: Response; text: string }> {
+    const content = text?.content ?? (body === undefined ? null : JSON.stringify(body));
+    const headers = new Headers({ accept: "application/json, text/plain;q=0.5" });
+    if (content !== null) headers.set("content-type", text?.type ?? "application/json");
+    if (this.#token) headers.set("authorization", `Bearer ${this.#token.text}`);
+    try {
+      const response = await fetch(this.url + path, {
+        method,
+        headers,
+        body: content,
+        redirect: "manual",
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      return { response, text: await response.text() };
+    } catch (error) {
+      throw new StartError(EXIT.unavailable, this.#unreachable(error, timeoutMs));
+    }
+  }
+
+  #unreachable(error: unknown, timeoutMs: number): string {
+    const { name, code, message } = error as { name?: string; code?: string; message?: string };
+    if (name === "TimeoutError") return `${this.url} did not answer in ${timeoutMs / 1000} s`;
+    const refused = code === "ConnectionRefused" || code === "ECONNREFUSED";
+    return refused
+      ? `no gateway listens at ${this.url}\nStart one with gateway serve, or say where it is with --url or GATEWAY_URL.`
+      : `${this.url} cannot be reached: ${message ?? String(error)}`;
+  }
+
+  #refusal(status: number, problem: unknown): StartError {
+    const { detail, title } = (problem ?? {}) as { detail?: string; title?: string };
+    const why = detail ?? title ?? `status ${status}`;
+    switch (status) {
+      case 401:
+        return new StartError(
+          EXIT.notPermitted,
+          this.#token
+            ? `${this.url} does not accept the token from ${this.#token.from}`
+            : `${this.url} wants its admin token: put it into ADMIN_TOKEN, or into a file for --token-file`,
+        );
+      case 403:
+        return new StartError(EXIT.notPermitted, `${this.url} refuses: ${why}`);
+      case 503:
+        return new StartError(EXIT.unavailable, `${this.url} cannot do it now: ${why}`);
+      default:
+        return new StartError(EXIT.failed, why);
+    }
+  }
+}
+
+function urlFrom(env: Environment): string {
+  const url = env["GATEWAY_URL"];
+  if (url) {
+    const protocol = URL.parse(url)?.protocol;
+    if (protocol === "http:" || protocol === "https:") return url;
+    throw new StartError(
+      EXIT.usage,
+      `GATEWAY_URL needs a URL that starts with http:// or https://, not ${JSON.stringify(url)}`,
+    );
+  }
+  const port = env["PORT"] || "3030";
+  if (/^\d{1,5}$/.test(port)) return `http://127.0.0.1:${port}`;
+  throw new StartError(EXIT.usage, `PORT needs a number, not ${JSON.stringify(port)}`);
+}
+
+/** A token in the arguments would be seen by every process of the machine. */
+async function tokenFrom(file: string | null, env: Environment): Promise<Token | null> {
+  if (file === null) {
+    const text = env["ADMIN_TOKEN"];
+    return text ? usable(text, "ADMIN_TOKEN") : null;
+  }
+  try {
+    return usable((await Bun.file(file).text()).trim(), file);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(EXIT.noInput, `${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function usable(text: string, from: string): Token {
+  if (tokenKind.parse(text).ok) return { text, from };
+  throw new StartError(EXIT.usage, `${from} holds no admin token: it has ${tokenKind.accepts}`);
+}
