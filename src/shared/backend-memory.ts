@@ -4,9 +4,9 @@
 //   rotation      see rotation.ts
 //   header        word 0: grows with each change of who may be picked, or of a weight; main writes
 //   records       one a slot, RECORD_BYTES apart; fields below
+//   places        one line a slot: word 0 is what all workers have in flight there; all add
 //   rows          one a worker: in flight Int32[slots], requests Float64[slots], failures
-//                 Float64[slots]; written by that worker alone, so mostly without atomics (a
-//                 backend with a limit is the exception, see backend-picker.ts); read by all.
+//                 Float64[slots]; written by that worker alone, so no atomics; read by all.
 //                 An aligned 8-byte access does not tear on the 64-bit machines Bun runs on.
 
 import type { BalancerName } from "./balancing/balancer.ts";
@@ -87,23 +87,27 @@ export const URL_OFFSET = 128;
 export const DETAIL_OFFSET = URL_OFFSET + MAX_URL_BYTES;
 export const RECORD_BYTES = DETAIL_OFFSET + MAX_DETAIL_BYTES;
 
+/** A cache line and the neighbour that is prefetched with it. */
+const LINE_BYTES = 128;
 const HEADER_AT = align(ROTATION_BYTES);
-const RECORDS_AT = HEADER_AT + 128;
+const RECORDS_AT = HEADER_AT + LINE_BYTES;
 
 /** All offsets of one table, in bytes. */
 export interface BackendLayout {
   readonly header: number;
   readonly records: number;
+  readonly places: number;
   readonly rows: number;
   readonly rowBytes: number;
   readonly total: number;
 }
 
 export function backendLayout(workers: number, maxBackends: number): BackendLayout {
-  const rows = RECORDS_AT + maxBackends * RECORD_BYTES;
+  const places = RECORDS_AT + maxBackends * RECORD_BYTES;
+  const rows = places + maxBackends * LINE_BYTES;
   const rowBytes = align(maxBackends * 4) + align(maxBackends * 8) * 2;
   const total = rows + workers * rowBytes;
-  return { header: HEADER_AT, records: RECORDS_AT, rows, rowBytes, total };
+  return { header: HEADER_AT, records: RECORDS_AT, places, rows, rowBytes, total };
 }
 
 /** One worker's counters, one element a slot. */
@@ -128,7 +132,6 @@ export function backendRows(memory: BackendTableMemory): BackendRow[] {
   });
 }
 
-/** To 128 bytes: a cache line and the neighbour that is prefetched with it. */
 function align(bytes: number): number {
-  return Math.ceil(bytes / 128) * 128;
+  return Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
 }

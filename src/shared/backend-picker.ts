@@ -1,17 +1,10 @@
 // One thread's way to its backends: keeps what a balancer looks at up to date, and takes a place at
-// the backend that it picks. Reads what the main thread publishes; writes only its own row.
-// Always holds: a backend never has more requests in flight than its limit, however many threads
-// take places at once.
+// the backend that it picks. Reads what the main thread publishes; what it writes are places
+// (backend-places.ts) and the turn of the rotation.
 
 import { type Balancer, createBalancer, type PickView } from "./balancing/balancer.ts";
-import {
-  backendLayout,
-  type BackendRow,
-  backendRows,
-  type BackendTableMemory,
-  FIELD,
-  RECORD_BYTES,
-} from "./backend-memory.ts";
+import { backendLayout, type BackendTableMemory, FIELD, RECORD_BYTES } from "./backend-memory.ts";
+import type { BackendPlaces } from "./backend-places.ts";
 import { type BackendRecords, intsAt } from "./backend-record.ts";
 import { Rotation } from "./rotation.ts";
 
@@ -30,16 +23,14 @@ export class BackendPicker implements PickView {
   readonly #memory: BackendTableMemory;
   readonly #header: Int32Array;
   readonly #ints: Int32Array;
-  readonly #rows: BackendRow[];
-  readonly #own: BackendRow | undefined;
+  readonly #places: BackendPlaces;
   readonly #records: BackendRecords;
   readonly #rotation: Rotation;
   readonly #balancer: Balancer;
   #version = -1;
   #tried: readonly number[] = [];
 
-  /** `worker`: this thread's row; without it, it can pick but take no place. */
-  constructor(memory: BackendTableMemory, records: BackendRecords, worker?: number) {
+  constructor(memory: BackendTableMemory, records: BackendRecords, places: BackendPlaces) {
     const layout = backendLayout(memory.workers, memory.maxBackends);
     this.#memory = memory;
     this.#header = new Int32Array(memory.buffer, layout.header, 1);
@@ -48,8 +39,7 @@ export class BackendPicker implements PickView {
       layout.records,
       (memory.maxBackends * RECORD_BYTES) / 4,
     );
-    this.#rows = backendRows(memory);
-    this.#own = worker === undefined ? undefined : this.#rows[worker];
+    this.#places = places;
     this.#records = records;
     this.#rotation = new Rotation(memory.buffer, 0);
     this.#balancer = createBalancer(memory.balancer);
@@ -90,7 +80,7 @@ export class BackendPicker implements PickView {
   acquire(key: number, tried: readonly number[]): number {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       const slot = this.pick(key, tried);
-      if (slot < 0 || this.#take(slot)) return slot;
+      if (slot < 0 || this.#places.take(slot, this.#maxOf(slot))) return slot;
     }
     return SATURATED;
   }
@@ -99,38 +89,20 @@ export class BackendPicker implements PickView {
     const base = intsAt(slot);
     if (Atomics.load(this.#ints, base + FIELD.barred) !== 0) return false;
     if (this.#tried.length > 0 && this.#tried.includes(slot)) return false;
-    const max = this.#ints[base + FIELD.maxInFlight]!;
+    const max = this.#maxOf(slot);
     return max === 0 || this.inFlight(slot) < max;
   }
 
   inFlight(slot: number): number {
-    let total = 0;
-    for (const row of this.#rows) total += Atomics.load(row.inFlight, slot);
-    return total;
+    return this.#places.inFlight(slot);
   }
 
   draw(): number {
     return this.#rotation.draw();
   }
 
-  /**
-   * Without a limit a plain increment: nobody else writes this row. With one, the place is taken
-   * first and everybody counted afterwards: of two threads that want the last place, at most one
-   * sees room. A thread that dies in between leaves a count that `clearWorker` removes.
-   */
-  #take(slot: number): boolean {
-    const own = this.#own!;
-    const max = this.#ints[intsAt(slot) + FIELD.maxInFlight]!;
-    if (max === 0) own.inFlight[slot]!++;
-    else {
-      Atomics.add(own.inFlight, slot, 1);
-      if (this.inFlight(slot) > max) {
-        Atomics.sub(own.inFlight, slot, 1);
-        return false;
-      }
-    }
-    own.requests[slot]!++;
-    return true;
+  #maxOf(slot: number): number {
+    return this.#ints[intsAt(slot) + FIELD.maxInFlight]!;
   }
 
   #whyNone(): number {

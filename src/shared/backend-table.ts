@@ -16,6 +16,7 @@ import {
 } from "./backend-memory.ts";
 import { type Backend, BackendList, type BackendView } from "./backend-list.ts";
 import { BackendPicker } from "./backend-picker.ts";
+import { BackendPlaces } from "./backend-places.ts";
 import { BackendRecords, type HealthCheck } from "./backend-record.ts";
 import type { BalancerName } from "./balancing/balancer.ts";
 import { Rotation } from "./rotation.ts";
@@ -44,14 +45,13 @@ const DEFAULT_MAX_BACKENDS = 256;
 const NONE: readonly number[] = [];
 
 export class BackendTable {
-  readonly #memory: BackendTableMemory;
   readonly #header: Int32Array;
-  readonly #rows: BackendRow[];
   readonly #own: BackendRow | undefined;
   readonly #records: BackendRecords;
   readonly #list: BackendList;
   readonly #condition: BackendCondition;
   readonly #picker: BackendPicker;
+  readonly #places: BackendPlaces;
   readonly #rotation: Rotation;
 
   static reserve(options: BackendTableOptions): BackendTableMemory {
@@ -65,14 +65,13 @@ export class BackendTable {
   /** `worker`: this thread's row, 0 to `workers` - 1. The main thread has none. */
   constructor(memory: BackendTableMemory, worker?: number) {
     const { header } = backendLayout(memory.workers, memory.maxBackends);
-    this.#memory = memory;
     this.#header = new Int32Array(memory.buffer, header, 1);
-    this.#rows = backendRows(memory);
-    this.#own = worker === undefined ? undefined : this.#rows[worker];
+    this.#own = worker === undefined ? undefined : backendRows(memory)[worker];
+    this.#places = new BackendPlaces(memory, worker);
     this.#records = new BackendRecords(memory);
     this.#list = new BackendList(memory, this.#records);
     this.#condition = new BackendCondition(memory);
-    this.#picker = new BackendPicker(memory, this.#records, worker);
+    this.#picker = new BackendPicker(memory, this.#records, this.#places);
     this.#rotation = new Rotation(memory.buffer, 0);
   }
 
@@ -148,12 +147,11 @@ export class BackendTable {
 
   /** A request to this very backend, whatever its limit. */
   begin(slot: number): void {
-    Atomics.add(this.#own!.inFlight, slot, 1);
-    this.#own!.requests[slot]!++;
+    this.#places.take(slot, 0);
   }
 
   end(slot: number): void {
-    Atomics.sub(this.#own!.inFlight, slot, 1);
+    this.#places.give(slot);
   }
 
   /**
@@ -254,9 +252,7 @@ export class BackendTable {
 
   /** After a worker died: what it had in flight is gone; its totals stay. */
   clearWorker(row: number): void {
-    for (let slot = 0; slot < this.#memory.maxBackends; slot++) {
-      Atomics.store(this.#rows[row]!.inFlight, slot, 0);
-    }
+    this.#places.clearWorker(row);
   }
 
   /** The rotation first: who sees the new version finds it in place. */

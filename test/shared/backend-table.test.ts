@@ -133,6 +133,16 @@ describe("what is shown", () => {
     expect(main.snapshot()[0]).toMatchObject({ inFlight: 1, requests: 3 });
   });
 
+  test("the places of a dead worker are free again", () => {
+    const { main, worker, other } = setUp();
+    main.setBackends([{ url: "http://10.0.0.1:80", weight: 1, maxInFlight: 2 }]);
+    expect([worker.acquire(), other.acquire(), other.acquire()]).toEqual([0, 0, -2]);
+    main.clearWorker(0);
+    expect([other.acquire(), other.acquire()]).toEqual([0, -2]);
+    other.end(0);
+    expect(main.snapshot()[0]).toMatchObject({ inFlight: 1, maxInFlight: 2 });
+  });
+
   test("the last check, with a detail that is too long cut between characters", () => {
     const { main, other } = setUp();
     expect(other.snapshot()[0]!.lastCheck).toBeNull();
