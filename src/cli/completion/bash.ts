@@ -14,7 +14,8 @@ export function bashCompletion(): string {
   const words = COMMANDS.map((spec) => {
     const options = optionsOf(spec).map(({ name }) => `--${name}`);
     const then = spec.operand ? offer(spec.operand.choices) : ":";
-    return `    "${spec.name}") options="${options.join(" ")}"; [[ $cur == -* ]] || { ${then}; } ;;`;
+    const instead = then === ":" ? "" : ` [[ $cur == -* ]] || { options=; ${then}; }`;
+    return `    "${spec.name}") options="${options.join(" ")}"${instead && `;${instead}`} ;;`;
   });
   const groups = [...GROUPS].map(
     (group) => `    ${group}) words="${wordsAfter(group).join(" ")}" ;;`,

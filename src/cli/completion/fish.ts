@@ -36,8 +36,8 @@ end
 # The words so far begin with these.
 function __gateway_in
   set -l words (commandline -opc)
-  test (count $words) -gt (count $argv); or return 1
-  test "$words[2..(math 1 + (count $argv))]" = "$argv"
+  set -l last (math 1 + (count $argv))
+  test (count $words) -ge $last; and test "$words[2..$last]" = "$argv"
 end
 ${lines.join("\n")}
 `;
