@@ -6,6 +6,7 @@ import { LF } from "./bytes.ts";
 import { Deadline, type DeadlineOwner } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
 import { DONE, MORE } from "./fields.ts";
+import type { Dial } from "./handover.ts";
 import { Incoming } from "./incoming.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { refusal } from "./own-answers.ts";
@@ -13,6 +14,7 @@ import { Progress } from "./progress.ts";
 import { type BodyConsumer, RequestBody } from "./request-body.ts";
 import { RequestHead } from "./request-head.ts";
 import type { ServerState } from "./server.ts";
+import { Tunnel } from "./tunnel.ts";
 import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
@@ -26,6 +28,8 @@ enum Doing {
   /** Between requests, or in the middle of a head. */
   HEAD,
   EXCHANGE,
+  /** On its way to the process that takes over; what comes waits. */
+  PASSING,
   /** The answer is complete, the rest of a small body is being read away. */
   DISCARD,
   /** Everything is written; reading until the client has seen it. */
@@ -52,10 +56,12 @@ export class Connection implements DeadlineOwner, RawEnd {
   /** The answer in progress is the connection's last. */
   #last = false;
   #answered = 0;
+  /** Passed on by another process: it ends with the answer that leaves nothing unanswered. */
+  passing = false;
 
-  constructor(socket: RawSocket, server: ServerState) {
+  constructor(socket: RawSocket, server: ServerState, peerAddress: string) {
     this.wire = new Wire(socket);
-    this.peerAddress = socket.remoteAddress;
+    this.peerAddress = peerAddress;
     this.#server = server;
     this.#progress = new Progress(server.limits);
     server.deadlines.set(this.deadline, server.limits.headMs);
@@ -90,6 +96,7 @@ export class Connection implements DeadlineOwner, RawEnd {
   onEnd(): void {
     this.wire.ended = true;
     if (this.#doing === Doing.RAW) return this.#raw!.onRawEnd();
+    if (this.#waits) return;
     if (this.#doing !== Doing.EXCHANGE) return this.#linger();
     if (!this.body.complete) return this.#close();
     // The client is gone or has only ended its direction; nothing tells which. It gets a little time
@@ -105,6 +112,7 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   onDeadline(): void {
     const { limits } = this.#server;
+    if (this.#waits) return this.#watch(PROGRESS_CHECK_MS);
     const writing = this.wire.queued > 0;
     if (this.#doing === Doing.EXCHANGE || this.#doing === Doing.DISCARD || writing) {
       return this.#checkProgress();
@@ -128,8 +136,36 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   #step(): boolean {
     if (this.#doing !== Doing.HEAD) return this.#readBody();
+    if (this.#server.holding) {
+      if (this.#server.successor !== null) void this.#passOn(this.#server.successor);
+      return false;
+    }
     // Whoever does not read answers gets no more of them to keep here.
     return this.wire.queued === 0 && this.#readHead();
+  }
+
+  /** A request of it is here and must not begin. */
+  get #waits(): boolean {
+    if (this.#doing === Doing.PASSING) return true;
+    return this.#doing === Doing.HEAD && this.#held.size > 0 && this.#server.holding;
+  }
+
+  /** Looks again at what waits: the server holds no more, or has somebody to pass it on to. */
+  proceed(): void {
+    if (this.#doing === Doing.HEAD) this.#run();
+  }
+
+  async #passOn(dial: Dial): Promise<void> {
+    this.#doing = Doing.PASSING;
+    this.#server.deadlines.clear(this.deadline);
+    const outgoing = await dial(this.peerAddress);
+    // The client may have left meanwhile.
+    if (this.#doing !== Doing.PASSING) return outgoing?.destroyRaw();
+    if (outgoing === null) return this.refuse(503, "no gateway to pass it on to");
+    new Tunnel(() => {}).join(
+      (listener) => this.takeOver(listener),
+      (listener) => outgoing.listen(listener),
+    );
   }
 
   #readHead(): boolean {
@@ -211,7 +247,8 @@ export class Connection implements DeadlineOwner, RawEnd {
   /** Whether the connection goes on after this answer; `mustClose`: only its end ends the body. */
   staysOpen(mustClose: boolean): boolean {
     const unread = this.head.expectsContinue || this.body.left > WORTH_DISCARDING;
-    if (mustClose || unread || this.#server.draining) this.#last = true;
+    const passed = this.passing && this.#held.size === 0;
+    if (mustClose || unread || passed || this.#server.draining) this.#last = true;
     return !this.#last;
   }
 

@@ -5,6 +5,14 @@
 import { Connection } from "./connection.ts";
 import type { DeadlineWheel } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
+import {
+  type Dial,
+  dialTo,
+  type HandoverListener,
+  type HandoverTarget,
+  listenForHandover,
+  type SocketEvents,
+} from "./handover.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 import { MessageWriter } from "./message-writer.ts";
 
@@ -14,6 +22,10 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Share the port with other workers and processes. */
   readonly reusePort?: boolean;
+  /** Listening sockets on the port, each with a share of the connections. Default 1. */
+  readonly listeners?: number;
+  /** Also takes over the connections of a process that knows this secret; see `handoverPort`. */
+  readonly handoverSecret?: string | undefined;
   readonly limits?: Partial<ServerLimits>;
   /** Advanced by the worker's root. */
   readonly deadlines: DeadlineWheel;
@@ -30,8 +42,18 @@ export interface HttpServer {
   readonly requests: number;
   /** Requests that the server itself refused, by status. */
   readonly refusals: ReadonlyMap<number, number>;
+  /** Loopback port on which connections are taken over; 0 without `handoverSecret`. */
+  readonly handoverPort: number;
   /** Accepts no more, ends idle connections; resolves when the last exchange is over. */
   drain(): Promise<void>;
+  /** Begins no more exchanges: connections are accepted, what they send waits. */
+  hold(): void;
+  /** Goes on with what waited. */
+  release(): void;
+  /** After `hold`: what waits and what still comes is passed on to the process that takes over. */
+  handOver(target: HandoverTarget): void;
+  /** Accepts no more; what is open stays open. Resolves when no connection is left. */
+  leavePort(): Promise<void>;
   /** Ends everything at once. */
   stop(): void;
 }
@@ -44,6 +66,10 @@ export interface ServerState {
   readonly handler: (exchange: Exchange) => void;
   readonly onError: (error: unknown) => void;
   readonly draining: boolean;
+  /** No exchange may begin. */
+  readonly holding: boolean;
+  /** The way to the process that takes over; null but after a hand-over. */
+  readonly successor: Dial | null;
   requests: number;
   refused(status: number): void;
   closed(connection: Connection): void;
@@ -57,10 +83,15 @@ class Server implements ServerState, HttpServer {
   readonly onError: (error: unknown) => void;
   readonly refusals = new Map<number, number>();
   draining = false;
+  holding = false;
+  successor: Dial | null = null;
   requests = 0;
+  readonly port: number;
+  readonly hostname: string;
   readonly #connections = new Set<Connection>();
   readonly #byAddress = new Map<string, number>();
-  readonly #listener: Bun.TCPSocketListener<Connection | null>;
+  readonly #listeners: Bun.TCPSocketListener<SocketEvents | null>[];
+  readonly #handover: HandoverListener | null;
   readonly #drained = Promise.withResolvers<void>();
 
   constructor(options: HttpServerOptions) {
@@ -69,7 +100,7 @@ class Server implements ServerState, HttpServer {
     this.handler = options.handler;
     this.onError = options.onError ?? (() => {});
     const { hostname, port, reusePort = false } = options;
-    const listen: Bun.TCPSocketListenOptions<Connection | null> & { reusePort: boolean } = {
+    const listen: Bun.TCPSocketListenOptions<SocketEvents | null> & { reusePort: boolean } = {
       hostname,
       port,
       reusePort,
@@ -77,7 +108,7 @@ class Server implements ServerState, HttpServer {
       allowHalfOpen: true,
       socket: {
         binaryType: "buffer",
-        open: (socket) => this.#accept(socket),
+        open: (socket) => void this.#accept(socket, socket.remoteAddress),
         data: (socket, bytes) => socket.data?.onData(bytes),
         drain: (socket) => socket.data?.onDrain(),
         end: (socket) => socket.data?.onEnd(),
@@ -88,21 +119,34 @@ class Server implements ServerState, HttpServer {
         },
       },
     };
-    this.#listener = Bun.listen(listen);
+    const count = options.listeners ?? 1;
+    const first = Bun.listen(listen);
+    this.port = first.port;
+    this.hostname = first.hostname;
+    listen.port = first.port;
+    this.#listeners = [first];
+    while (this.#listeners.length < count) this.#listeners.push(Bun.listen(listen));
+    const { handoverSecret: secret } = options;
+    this.#handover =
+      secret === undefined
+        ? null
+        : listenForHandover(secret, (socket, address) => {
+            const connection = this.#accept(socket, address);
+            // The process that passes it on waits for its end.
+            connection.passing = true;
+            return connection;
+          });
   }
 
-  get port(): number {
-    return this.#listener.port;
-  }
-  get hostname(): string {
-    return this.#listener.hostname;
+  get handoverPort(): number {
+    return this.#handover?.port ?? 0;
   }
   get connections(): number {
     return this.#connections.size;
   }
 
-  #accept(socket: Bun.Socket<Connection | null>): void {
-    const connection = new Connection(socket, this);
+  #accept(socket: Bun.Socket<SocketEvents | null>, peerAddress: string): Connection {
+    const connection = new Connection(socket, this, peerAddress);
     socket.data = connection;
     this.#connections.add(connection);
     const address = connection.peerAddress;
@@ -113,6 +157,7 @@ class Server implements ServerState, HttpServer {
     } else if (sameAddress > this.limits.connectionsPerAddress) {
       connection.refuse(429, "more connections than one address may have");
     }
+    return connection;
   }
 
   refused(status: number): void {
@@ -124,22 +169,54 @@ class Server implements ServerState, HttpServer {
     const sameAddress = this.#byAddress.get(connection.peerAddress)! - 1;
     if (sameAddress === 0) this.#byAddress.delete(connection.peerAddress);
     else this.#byAddress.set(connection.peerAddress, sameAddress);
-    if (this.draining && this.#connections.size === 0) this.#drained.resolve();
+    if (this.#accepting || this.#connections.size > 0) return;
+    this.#drained.resolve();
   }
 
   drain(): Promise<void> {
+    if (this.holding && this.successor === null) this.release();
     if (!this.draining) {
       this.draining = true;
-      this.#listener.stop();
+      this.#stopAccepting();
       for (const connection of this.#connections) connection.closeIdle();
       if (this.#connections.size === 0) this.#drained.resolve();
     }
     return this.#drained.promise;
   }
 
+  hold(): void {
+    this.holding = true;
+  }
+
+  release(): void {
+    this.holding = false;
+    for (const connection of this.#connections) connection.proceed();
+  }
+
+  handOver(target: HandoverTarget): void {
+    this.holding = true;
+    this.successor = dialTo(target);
+    for (const connection of this.#connections) connection.proceed();
+  }
+
+  leavePort(): Promise<void> {
+    this.#stopAccepting();
+    if (this.#connections.size === 0) this.#drained.resolve();
+    return this.#drained.promise;
+  }
+
+  get #accepting(): boolean {
+    return this.#listeners.length > 0;
+  }
+
+  #stopAccepting(): void {
+    for (const listener of this.#listeners.splice(0)) listener.stop();
+    this.#handover?.stop();
+  }
+
   stop(): void {
     this.draining = true;
-    this.#listener.stop(true);
+    this.#stopAccepting();
     for (const connection of this.#connections) connection.closeNow();
     this.#drained.resolve();
   }
