@@ -115,6 +115,7 @@ export type ClientRows = Static<typeof ClientRowsBody>;
 
 /** In one answer. */
 export const MAX_ROWS = 100;
+export const DEFAULT_ROWS = 25;
 
 export const ClientRowsQuery = t.Object(
   {
@@ -129,7 +130,15 @@ export const ClientRowsQuery = t.Object(
         description: "By id (the default), or the highest total first.",
       }),
     ),
-    limit: t.Optional(t.Integer({ minimum: 1, maximum: MAX_ROWS, default: 25 })),
+    limit: t.Optional(
+      t.Number({
+        minimum: 1,
+        maximum: MAX_ROWS,
+        multipleOf: 1,
+        default: DEFAULT_ROWS,
+        description: "How many clients to answer with.",
+      }),
+    ),
     after: t.Optional(
       t.String({ pattern: CLIENT_ID.source, description: "`next` of the page before." }),
     ),

@@ -1,0 +1,40 @@
+// Asks for the admin token of a gateway that has one.
+
+import { refusal, signIn } from "./connection.ts";
+
+export function SignIn() {
+  return (
+    <main class="sign-in">
+      <form
+        class="card"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const given = new FormData(event.currentTarget).get("token") as string;
+          signIn(given.trim());
+        }}
+      >
+        <h1>Sign in</h1>
+        <p class="quiet">
+          This gateway was started with an admin token (<code>ADMIN_TOKEN</code>). It stays in this
+          page’s memory and is asked for again after a reload.
+        </p>
+        <label class="field">
+          Admin token
+          <input
+            name="token"
+            type="password"
+            autocomplete="off"
+            required
+            autofocus
+            aria-invalid={refusal.value !== ""}
+            aria-describedby="refusal"
+          />
+        </label>
+        <p id="refusal" class="fault" role="alert">
+          {refusal.value}
+        </p>
+        <button class="primary">Open the dashboard</button>
+      </form>
+    </main>
+  );
+}
