@@ -45,6 +45,11 @@ export function grouped(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
 }
 
+/** `1 row`, `1,200 rows` */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** `3d 4h`, `5h 6m`, `7m 8s`, `9s`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

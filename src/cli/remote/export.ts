@@ -6,7 +6,7 @@ import { EXIT } from "../../shared/start-error.ts";
 import type { Format, RemoteCommand } from "../command.ts";
 import { clientPages } from "./client-pages.ts";
 import { FIELDS } from "./client-row.ts";
-import { grouped } from "./columns.ts";
+import { counted } from "./columns.ts";
 import { csvLine } from "./csv.ts";
 import { Output } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -26,7 +26,7 @@ export async function exportClients(gateway: RunningGateway, command: Export): P
   try {
     const count = await write(gateway, Output.file(part), format, withoutTokens);
     await rename(part, file);
-    console.error(`${grouped(count)} clients written to ${file}`);
+    console.error(`${counted(count, "client")} written to ${file}`);
     return EXIT.ok;
   } finally {
     await rm(part, { force: true });

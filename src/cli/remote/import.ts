@@ -5,7 +5,8 @@
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { RemoteCommand } from "../command.ts";
 import { formatOf, readRows, type Refused, type Row } from "./client-rows.ts";
-import { grouped } from "./columns.ts";
+import { counted, grouped } from "./columns.ts";
+import { readText } from "./input.ts";
 import { Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import type { RunningGateway } from "./running-gateway.ts";
@@ -35,7 +36,7 @@ const SHOWN = 20;
 
 export async function importClients(gateway: RunningGateway, command: Import): Promise<number> {
   const { file, keepGoing, dryRun, remote } = command;
-  const text = await readInput(file);
+  const text = await readText(file);
   const { good, refused } = readRows(text, command.format ?? formatOf(file, text));
   const stopped = refused.length > 0 && !keepGoing;
   const totals: Totals = { created: 0, changed: 0, unchanged: 0, refused };
@@ -44,26 +45,16 @@ export async function importClients(gateway: RunningGateway, command: Import): P
   if (remote.json) await output.json({ ...totals, good: good.length, sent: !stopped && !dryRun });
   else {
     reportRefused(file, refused);
-    if (dryRun) await output.lines([`${rowsText(good.length)} would be sent`]);
+    if (dryRun) await output.lines([`${counted(good.length, "row")} would be sent`]);
     else if (!stopped) await output.lines([summary(totals)]);
     else {
       const others =
-        good.length > 0 ? `; --keep-going sends the other ${rowsText(good.length)}` : "";
+        good.length > 0 ? `; --keep-going sends the other ${counted(good.length, "row")}` : "";
       console.error(`gateway: nothing was changed${others}`);
     }
   }
   await output.end();
   return refused.length > 0 ? EXIT.data : EXIT.ok;
-}
-
-async function readInput(file: string): Promise<string> {
-  try {
-    return await (file === "-" ? Bun.stdin : Bun.file(file)).text();
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "there is no such file" : message;
-    throw new StartError(EXIT.noInput, `${file} cannot be read: ${why}`);
-  }
 }
 
 async function send(gateway: RunningGateway, rows: readonly Row[], totals: Totals): Promise<void> {
@@ -81,7 +72,7 @@ async function send(gateway: RunningGateway, rows: readonly Row[], totals: Total
     if (!(error instanceof StartError)) throw error;
     throw new StartError(
       error.exitCode,
-      `${error.message}\n${grouped(done)} of ${rowsText(rows.length)} were done before; the same command again does the rest`,
+      `${error.message}\n${grouped(done)} of ${counted(rows.length, "row")} were done before; the same command again does the rest`,
     );
   } finally {
     progress.end();
@@ -109,13 +100,9 @@ function add(totals: Totals, batch: readonly Row[], answer: BulkAnswer): void {
 function reportRefused(file: string, refused: readonly Refused[]): void {
   for (const { line, why } of refused.slice(0, SHOWN)) console.error(`${file}:${line}: ${why}`);
   if (refused.length > SHOWN) console.error(`and ${grouped(refused.length - SHOWN)} more`);
-  if (refused.length > 0) console.error(`gateway: ${rowsText(refused.length)} refused`);
+  if (refused.length > 0) console.error(`gateway: ${counted(refused.length, "row")} refused`);
 }
 
 function summary({ created, changed, unchanged }: Totals): string {
   return `${grouped(created)} created, ${grouped(changed)} changed, ${grouped(unchanged)} unchanged`;
-}
-
-function rowsText(count: number): string {
-  return `${grouped(count)} ${count === 1 ? "row" : "rows"}`;
 }

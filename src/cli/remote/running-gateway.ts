@@ -4,6 +4,7 @@
 import { token as tokenKind } from "../../config/kinds.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Remote } from "../command.ts";
+import { readText } from "./input.ts";
 
 export interface Ask {
   readonly body?: unknown;
@@ -146,12 +147,7 @@ async function tokenFrom(file: string | null, env: Environment): Promise<Token |
     const text = env["ADMIN_TOKEN"];
     return text ? usable(text, "ADMIN_TOKEN") : null;
   }
-  try {
-    return usable((await Bun.file(file).text()).trim(), file);
-  } catch (error) {
-    if (error instanceof StartError) throw error;
-    throw new StartError(EXIT.noInput, `${file} cannot be read: ${(error as Error).message}`);
-  }
+  return usable((await readText(file)).trim(), file);
 }
 
 function usable(text: string, from: string): Token {

@@ -46,9 +46,9 @@ export function topScreen({ url, look, before, height }: Screen): string[] {
     `gateway at ${url}, most ${top.by} first`,
     trafficText(look, before),
     "",
-    ...clientTable(top.clients.slice(0, room - addresses), look.atMs),
+    ...clientTable(top, room - addresses, look.atMs),
     "",
-    ...addressTable(top.addresses.slice(0, addresses), look.atMs),
+    ...addressTable(top, addresses, look.atMs),
     "",
     ...(backends.length > 0 ? backendTable(backends) : ["no backends"]),
   ];
@@ -76,31 +76,35 @@ function trafficText({ metrics, atMs }: Look, before: Look | null): string {
   return [...rates, inFlight].join("   ");
 }
 
-function clientTable(clients: Top["clients"], nowMs: number): string[] {
-  if (clients.length === 0) return ["no client has sent a request"];
+function clientTable({ by, clients }: Top, room: number, nowMs: number): string[] {
+  if (clients.length === 0) return [`no client ${by}`];
   return table(
     [{ title: "client" }, ...RATES, ...COUNTS, SEEN],
-    clients.map(({ client_id, rate_1m, rejected, admitted, last_seen }) => [
-      client_id,
-      shortNumber(rate_1m.rejected_per_sec),
-      shortNumber(rate_1m.admitted_per_sec),
-      grouped(rejected),
-      grouped(admitted),
-      agoText(last_seen, nowMs),
-    ]),
+    clients
+      .slice(0, room)
+      .map(({ client_id, rate_1m, rejected, admitted, last_seen }) => [
+        client_id,
+        shortNumber(rate_1m.rejected_per_sec),
+        shortNumber(rate_1m.admitted_per_sec),
+        grouped(rejected),
+        grouped(admitted),
+        agoText(last_seen, nowMs),
+      ]),
   );
 }
 
-function addressTable(addresses: Top["addresses"], nowMs: number): string[] {
-  if (addresses.length === 0) return ["no anonymous request"];
+function addressTable({ by, addresses }: Top, room: number, nowMs: number): string[] {
+  if (addresses.length === 0) return [`no anonymous address ${by}`];
   return table(
     [{ title: "anonymous address" }, ...COUNTS, SEEN],
-    addresses.map(({ address, rejected, admitted, last_seen }) => [
-      address,
-      grouped(rejected),
-      grouped(admitted),
-      agoText(last_seen, nowMs),
-    ]),
+    addresses
+      .slice(0, room)
+      .map(({ address, rejected, admitted, last_seen }) => [
+        address,
+        grouped(rejected),
+        grouped(admitted),
+        agoText(last_seen, nowMs),
+      ]),
   );
 }
 
