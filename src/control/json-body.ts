@@ -21,7 +21,7 @@ export async function readJson({ request }: { request: Request }): Promise<unkno
       "The body must be uncompressed JSON with Content-Type: application/json.",
     );
   }
-  return parse(decode(await readLimited(request)));
+  return parseJson(decode(await readLimited(request)));
 }
 
 async function readLimited(request: Request): Promise<Uint8Array> {
@@ -49,7 +49,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
+/** Refuses with 400 (not JSON) and 422 (a key given twice; NaN or Infinity), as `readJson`. */
+export function parseJson(text: string): unknown {
   const { twice, notFinite } = inspect(text);
   try {
     // With those words replaced, what remains decides whether it was JSON otherwise.

@@ -41,11 +41,14 @@ export class InvalidFields extends Refusal {
 export function invalidFields(fields: readonly FieldError[]): Response {
   return problem(422, {
     title: "Invalid Fields",
-    detail: fields
-      .map(({ field, message }) => (field ? `${field} ${message}` : message))
-      .join("; "),
+    detail: sentence(fields),
     errors: fields,
   });
+}
+
+/** All messages in one line. */
+export function sentence(fields: readonly FieldError[]): string {
+  return fields.map(({ field, message }) => (field ? `${field} ${message}` : message)).join("; ");
 }
 
 /** 405 with `Allow` (RFC 9110 §15.5.6). HEAD goes wherever GET does. */

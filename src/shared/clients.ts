@@ -2,7 +2,7 @@
 // `ClientsPort` against the database and the tables; the stand-in inside each worker implements it
 // by asking the main thread. Controllers know only this interface.
 
-import type { ControlFailure, ControlResult } from "./control-result.ts";
+import type { ControlFailure, ControlResult, FieldError } from "./control-result.ts";
 
 export type { FieldError } from "./control-result.ts";
 
@@ -36,6 +36,10 @@ export interface ClientPage {
 export type ClientsFailure = ControlFailure;
 export type ClientsResult<T> = ControlResult<T>;
 
+/** What became of one client of many. */
+export type PutOutcome =
+  "created" | "changed" | "unchanged" | { readonly refused: readonly FieldError[] };
+
 /** Every method settles with a value; a rejection is a bug. */
 export interface ClientsPort {
   create(client: NewClient): Promise<ClientsResult<Client>>;
@@ -44,6 +48,11 @@ export interface ClientsPort {
   replace(clientId: string, limits: ClientLimits): Promise<ClientsResult<Client>>;
   update(clientId: string, patch: ClientPatch): Promise<ClientsResult<Client>>;
   remove(clientId: string): Promise<ClientsResult<null>>;
+  /**
+   * Creates or replaces many, each id once, at most 1,000, stored together. Entry i of the answer is
+   * about client i. On failure the outcome is unknown, and the same call can be made again.
+   */
+  putMany(clients: readonly NewClient[]): Promise<ClientsResult<readonly PutOutcome[]>>;
 }
 
 /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */

@@ -10,6 +10,7 @@ import type {
   ClientsPort,
   ClientsResult,
   NewClient,
+  PutOutcome,
 } from "../../src/shared/clients.ts";
 
 export class ClientsInMemory implements ClientsPort {
@@ -60,6 +61,21 @@ export class ClientsInMemory implements ClientsPort {
     return this.#settle<null>(() =>
       this.stored.delete(clientId) ? { ok: true, value: null } : { ok: false, reason: "not_found" },
     );
+  }
+
+  putMany(clients: readonly NewClient[]) {
+    return this.#settle<readonly PutOutcome[]>(() => {
+      const outcomes = clients.map((client): PutOutcome => {
+        const existed = this.stored.has(client.client_id);
+        const stored = this.#store({
+          ...client,
+          current_tokens: client.current_tokens ?? client.capacity,
+        });
+        if (!stored.ok) return { refused: stored.reason === "invalid" ? stored.fields : [] };
+        return existed ? "changed" : "created";
+      });
+      return { ok: true, value: outcomes };
+    });
   }
 
   #store(client: Client): ClientsResult<Client> {

@@ -3,8 +3,10 @@
 
 import { Elysia } from "elysia";
 import type { Client, ClientsFailure, ClientsPort } from "../../shared/clients.ts";
+import { problem } from "../../shared/problem.ts";
 import { readJson } from "../json-body.ts";
 import { methodNotAllowed } from "../refusal.ts";
+import { putLines } from "./bulk.ts";
 import * as docs from "./documentation.ts";
 import { ClientParams, LimitsBody, NewClientBody, PageQuery, PatchBody } from "./model.ts";
 import { readPageQuery } from "./page-query.ts";
@@ -40,6 +42,19 @@ export function clientsController({ clients }: { readonly clients: ClientsPort }
         detail: docs.list,
       },
     )
+    .put(
+      "/clients",
+      async ({ request }) => {
+        const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+        if (type !== "application/x-ndjson" || request.headers.has("content-encoding")) {
+          const detail =
+            "The body must be uncompressed JSON lines with Content-Type: application/x-ndjson.";
+          return problem(415, { title: "Unsupported Media Type", detail });
+        }
+        return await putLines(request.body ?? noBody(), clients);
+      },
+      { parse: "none", detail: docs.putMany },
+    )
     .get(
       "/clients/:client_id",
       async ({ params: { client_id } }) => answer(await clients.get(client_id), client_id),
@@ -65,7 +80,7 @@ export function clientsController({ clients }: { readonly clients: ClientsPort }
       },
       { params: ClientParams, parse: "none", detail: docs.remove },
     )
-    .all("/clients", methodNotAllowed("GET", "POST"), hidden)
+    .all("/clients", methodNotAllowed("GET", "POST", "PUT"), hidden)
     .all("/clients/:client_id", methodNotAllowed("GET", "PUT", "PATCH", "DELETE"), hidden);
 }
 
@@ -75,3 +90,5 @@ function answer(
 ): Client | Response {
   return result.ok ? result.value : refuse(result, clientId);
 }
+
+async function* noBody(): AsyncGenerator<Uint8Array> {}

@@ -17,6 +17,28 @@ export const create = {
   },
 };
 
+export const putMany = {
+  tags,
+  operationId: "putClients",
+  summary: "Register or replace many clients",
+  description:
+    "One client a line, at most 64 MB, stored a thousand at a time. Without `current_tokens` a new bucket starts full and another keeps the fraction that is left. Lines that are not acceptable are left out, and said. Putting the same lines again changes nothing, so an upload that broke off is simply repeated.",
+  requestBody: {
+    required: true,
+    content: {
+      "application/x-ndjson": {
+        schema: { $ref: "#/components/schemas/NewClient" },
+        example:
+          '{"client_id":"a","capacity":100,"rate_per_sec":5}\n{"client_id":"b","capacity":10,"rate_per_sec":1}\n',
+      },
+    },
+  },
+  responses: {
+    200: json("What became of the lines.", "BulkReport"),
+    ...refusals(...GUARDED, 413, 415, 503),
+  },
+};
+
 export const list = {
   tags,
   operationId: "listClients",

@@ -104,3 +104,39 @@ export const PageBody = t.Object(
   },
   { examples: [{ clients: [{ client_id: "client9", ...example }], next: null }] },
 );
+
+export const BulkReportBody = t.Object(
+  {
+    lines: t.Number({ description: "The last line that was dealt with." }),
+    created: t.Number(),
+    changed: t.Number(),
+    unchanged: t.Number(),
+    refused: t.Number(),
+    errors: t.Array(
+      t.Object({
+        line: t.Number({ description: "From 1." }),
+        client_id: t.Union([t.String(), t.Null()]),
+        detail: t.String(),
+      }),
+      { description: "The first 100 lines that were refused, and why." },
+    ),
+  },
+  {
+    examples: [
+      {
+        lines: 3,
+        created: 1,
+        changed: 0,
+        unchanged: 1,
+        refused: 1,
+        errors: [
+          {
+            line: 3,
+            client_id: "c",
+            detail: "capacity must be a number from 1 to 1000000000, not 0",
+          },
+        ],
+      },
+    ],
+  },
+);

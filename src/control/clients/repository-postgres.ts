@@ -6,7 +6,13 @@ import { and, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
 import { CHANGES } from "../db/change-feed.ts";
 import type { PostgresPool } from "../db/postgres.ts";
 import { clients } from "../db/schema-postgres.ts";
-import type { BucketBatch, ClientDefinition, ClientRow, ClientsRepository } from "./repository.ts";
+import type {
+  BucketBatch,
+  ClientDefinition,
+  ClientRow,
+  ClientsRepository,
+  ClientWrite,
+} from "./repository.ts";
 
 const row = {
   clientId: clients.clientId,
@@ -67,6 +73,36 @@ export class PostgresClients implements ClientsRepository {
     return rows[0] ?? null;
   }
 
+  async putMany(writes: readonly ClientWrite[]): Promise<ClientRow[]> {
+    // In one order everywhere: two gateways that write the same rows at once wait for each other
+    // instead of deadlocking.
+    const sorted = writes.toSorted((a, b) => (a.clientId < b.clientId ? -1 : 1));
+    const rows = await this.#pool.run((db, client) => {
+      const column = (of: (write: ClientWrite) => string | number) =>
+        sql.param(client.array(sorted.map(of)));
+      const given = sql`
+        SELECT * FROM unnest(
+          ${column((write) => write.clientId)}::text[],
+          ${column((write) => write.version ?? NO_VERSION)}::bigint[],
+          ${column((write) => write.definition.capacity)}::double precision[],
+          ${column((write) => write.definition.ratePerSec)}::double precision[],
+          ${column((write) => write.definition.tokens)}::double precision[],
+          ${column((write) => (write.definition.tokensSet ? 1 : 0))}::integer[],
+          ${column((write) => write.definition.at)}::bigint[]
+        ) AS given (client_id, expected, capacity, rate_per_sec, tokens, tokens_set, at)`;
+      return db.execute(putManyStatement(given));
+    });
+    return (rows as Record<string, string | number>[]).map((found) => ({
+      clientId: String(found["client_id"]),
+      capacity: Number(found["capacity"]),
+      ratePerSec: Number(found["rate_per_sec"]),
+      tokens: Number(found["tokens"]),
+      tokensAt: Number(found["tokens_at"]),
+      version: Number(found["version"]),
+      tokensVersion: Number(found["tokens_version"]),
+    }));
+  }
+
   async remove(clientId: string): Promise<boolean> {
     const rows = await this.#pool.run((db) =>
       db
@@ -107,6 +143,35 @@ export class PostgresClients implements ClientsRepository {
         WHERE ${clients.clientId} = bucket.client_id AND ${clients.version} = bucket.version`);
     });
   }
+}
+
+/** Below every version. */
+const NO_VERSION = -1;
+
+/** `nextval` in a subquery, so that each row has one version for both of its columns. */
+function putManyStatement(given: SQL): SQL {
+  return sql`
+    WITH given AS MATERIALIZED (
+      SELECT *, ${nextVersion} AS next_version FROM (${given}) AS listed
+    ), created AS (
+      INSERT INTO ${clients} (client_id, capacity, rate_per_sec, tokens, tokens_at, version,
+        tokens_version, created_at, updated_at)
+      SELECT client_id, capacity, rate_per_sec, tokens, at, next_version, next_version, at, at
+      FROM given WHERE expected = ${NO_VERSION}
+      ON CONFLICT DO NOTHING RETURNING clients.*
+    ), changed AS (
+      UPDATE ${clients} SET capacity = given.capacity, rate_per_sec = given.rate_per_sec,
+        tokens = given.tokens, tokens_at = given.at, updated_at = given.at,
+        version = given.next_version,
+        tokens_version =
+          CASE WHEN given.tokens_set = 1 THEN given.next_version ELSE clients.tokens_version END
+      FROM given
+      WHERE clients.client_id = given.client_id AND clients.version = given.expected
+      RETURNING clients.*
+    )
+    SELECT *, pg_notify(${CHANGES},
+      json_build_object('client_id', client_id, 'version', version)::text)
+    FROM (SELECT * FROM created UNION ALL SELECT * FROM changed) AS clients`;
 }
 
 function columns(definition: ClientDefinition) {

@@ -7,7 +7,13 @@ import { and, eq, gt, inArray, max, sql } from "drizzle-orm";
 import { drizzle, type BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { clients } from "../db/schema-sqlite.ts";
 import { asUnavailable } from "../db/unavailable.ts";
-import type { BucketBatch, ClientDefinition, ClientRow, ClientsRepository } from "./repository.ts";
+import type {
+  BucketBatch,
+  ClientDefinition,
+  ClientRow,
+  ClientsRepository,
+  ClientWrite,
+} from "./repository.ts";
 
 const row = {
   clientId: clients.clientId,
@@ -25,6 +31,8 @@ export class SqliteClients implements ClientsRepository {
   readonly #client: Database;
   readonly #db: BunSQLiteDatabase;
   readonly #saveBucket: Statement;
+  readonly #putNew: Statement;
+  readonly #putKnown: Statement;
   #lastVersion: number;
 
   constructor(client: Database) {
@@ -34,6 +42,19 @@ export class SqliteClients implements ClientsRepository {
     this.#lastVersion = newest.get()?.version ?? 0;
     this.#saveBucket = client.prepare(
       "UPDATE clients SET tokens = ?, tokens_at = ? WHERE client_id = ? AND version = ?",
+    );
+    // Written out, because building a statement for each of many rows takes longer than running it.
+    this.#putNew = client.prepare(
+      `INSERT INTO clients (client_id, capacity, rate_per_sec, tokens, tokens_at, version,
+        tokens_version, created_at, updated_at)
+      VALUES ($id, $capacity, $rate, $tokens, $at, $version, $version, $at, $at)
+      ON CONFLICT DO NOTHING RETURNING tokens_version AS tokensVersion`,
+    );
+    this.#putKnown = client.prepare(
+      `UPDATE clients SET capacity = $capacity, rate_per_sec = $rate, tokens = $tokens,
+        tokens_at = $at, updated_at = $at, version = $version,
+        tokens_version = CASE WHEN $set THEN $version ELSE tokens_version END
+      WHERE client_id = $id AND version = $expected RETURNING tokens_version AS tokensVersion`,
     );
   }
 
@@ -73,6 +94,34 @@ export class SqliteClients implements ClientsRepository {
         .returning(row);
       return updated.get() ?? null;
     });
+  }
+
+  putMany(writes: readonly ClientWrite[]): Promise<ClientRow[]> {
+    return attempt(() =>
+      this.#client
+        .transaction(() => writes.map((write) => this.#put(write)).filter((row) => row !== null))
+        .immediate(),
+    );
+  }
+
+  #put({ clientId, version: expected, definition }: ClientWrite): ClientRow | null {
+    const { capacity, ratePerSec, tokens, tokensSet, at } = definition;
+    const version = ++this.#lastVersion;
+    const values = {
+      $id: clientId,
+      $capacity: capacity,
+      $rate: ratePerSec,
+      $tokens: tokens,
+      $at: at,
+      $version: version,
+    };
+    const written = (
+      expected === null
+        ? this.#putNew.get(values)
+        : this.#putKnown.get({ ...values, $set: tokensSet, $expected: expected })
+    ) as { tokensVersion: number } | null;
+    if (written === null) return null;
+    return { clientId, capacity, ratePerSec, tokens, tokensAt: at, version, ...written };
   }
 
   remove(clientId: string): Promise<boolean> {

@@ -27,6 +27,14 @@ export interface ClientDefinition {
   readonly at: number;
 }
 
+/** One of many definitions to write together. */
+export interface ClientWrite {
+  readonly clientId: string;
+  /** What the row must be at; null: there must be none. */
+  readonly version: number | null;
+  readonly definition: ClientDefinition;
+}
+
 /** Bucket states to write, a column each; entry i of all three belongs to one client. */
 export interface BucketBatch {
   readonly clientIds: readonly string[];
@@ -45,6 +53,11 @@ export interface ClientsRepository {
     version: number,
     definition: ClientDefinition,
   ): Promise<ClientRow | null>;
+  /**
+   * Writes all of these in one transaction, but for those whose row is not as it must be. The rows
+   * written, in no particular order.
+   */
+  putMany(writes: readonly ClientWrite[]): Promise<ClientRow[]>;
   /** False when there was no such row. */
   remove(clientId: string): Promise<boolean>;
   /** The rows that exist among these ids, in no particular order. */

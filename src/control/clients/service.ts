@@ -11,12 +11,14 @@ import type {
   ClientsPort,
   ClientsResult,
   NewClient,
+  PutOutcome,
 } from "../../shared/clients.ts";
 import type { Logger } from "../../shared/log.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Store } from "../db/store.ts";
 import { StoreUnavailable } from "../db/unavailable.ts";
 import { Follower } from "./follower.ts";
+import { putMany } from "./put-many.ts";
 import { ClientRegistry, type RegistryOptions } from "./registry.ts";
 import { tokensNow, type ClientRow, type ClientsRepository } from "./repository.ts";
 import { Turns } from "./turns.ts";
@@ -149,6 +151,22 @@ export class ClientsService implements ClientsPort {
       this.registry.drop(clientId);
       return removed ? ok(null) : { ok: false, reason: "not_found" };
     });
+  }
+
+  async putMany(clients: readonly NewClient[]): Promise<ClientsResult<readonly PutOutcome[]>> {
+    const ids = clients.map((client) => client.client_id);
+    const asked = performance.now();
+    const endTurns = await this.#turns.takeAll(ids);
+    try {
+      if (performance.now() - asked > LONGEST_WAIT_MS) return unavailable(NO_ANSWER);
+      return await putMany(clients, { repository: this.#repository, registry: this.registry });
+    } catch (error) {
+      const failure = this.#failure(error);
+      for (const id of ids) this.#follower.reread(id);
+      return failure;
+    } finally {
+      endTurns();
+    }
   }
 
   /** From the tables alone, so it answers while the database is down. */

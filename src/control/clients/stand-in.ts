@@ -8,6 +8,7 @@ import type {
   ClientsPort,
   ClientsResult,
   NewClient,
+  PutOutcome,
 } from "../../shared/clients.ts";
 import type { ControlCalls } from "../calls.ts";
 
@@ -40,5 +41,9 @@ export class ClientsStandIn implements ClientsPort {
 
   remove(clientId: string): Promise<ClientsResult<null>> {
     return this.#calls.ask("clients", "remove", clientId);
+  }
+
+  putMany(clients: readonly NewClient[]): Promise<ClientsResult<readonly PutOutcome[]>> {
+    return this.#calls.ask("clients", "putMany", clients);
   }
 }

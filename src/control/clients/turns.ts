@@ -20,7 +20,10 @@ export class Turns {
     };
   }
 
-  /** Turns on all of these ids. To never wait in a circle, only one caller may take several. */
+  /**
+   * Turns on all of these ids. They are joined to the lines at once, before anybody else can join one:
+   * of two callers with ids in common, one is first in all their lines, so none waits in a circle.
+   */
   async takeAll(clientIds: readonly string[]): Promise<EndTurn> {
     const ends = await Promise.all(clientIds.map((clientId) => this.take(clientId)));
     return () => {

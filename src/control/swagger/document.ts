@@ -3,7 +3,7 @@
 
 import type { TSchema } from "elysia";
 import type { OpenAPIV3 } from "openapi-types";
-import { ClientBody, PageBody } from "../clients/model.ts";
+import { BulkReportBody, ClientBody, NewClientBody, PageBody } from "../clients/model.ts";
 import { ClientRowsBody } from "../dashboard/model.ts";
 import { ExplanationBody } from "../explain/model.ts";
 import { GUARDED, REFUSALS, refusals } from "../openapi.ts";
@@ -65,6 +65,8 @@ export function documentation({ version, withToken }: DocumentOptions) {
       schemas: schemas({
         Client: ClientBody,
         ClientPage: PageBody,
+        NewClient: NewClientBody,
+        BulkReport: BulkReportBody,
         Usage: UsageBody,
         Top: TopBody,
         Backend: BackendStatusBody,
