@@ -13,20 +13,28 @@ import type { RunningGateway } from "./running-gateway.ts";
 
 type Import = Extract<RemoteCommand, { name: "clients import" }>;
 
-/** Of an answer to `PUT /clients`. Lines are those of its body, from 1. */
-interface BulkAnswer {
+/** What `PUT /clients` says it did. */
+interface BulkReport {
+  /** Lines of the body that were dealt with. */
+  readonly lines: number;
   readonly created: number;
   readonly changed: number;
   readonly unchanged: number;
   readonly refused: number;
-  readonly errors: readonly { readonly line: number; readonly message: string }[];
+  /** The first refusals only. `line`: of the body, from 1. */
+  readonly errors: readonly { readonly line: number; readonly detail: string }[];
 }
+
+/** Of a 503 in the middle of a body, too: what was done until then. */
+type BulkAnswer = BulkReport | { readonly detail: string; readonly report?: BulkReport };
 
 interface Totals {
   created: number;
   changed: number;
   unchanged: number;
-  readonly refused: Refused[];
+  /** All of them; the gateway may not have said of each why. */
+  refused: number;
+  readonly reasons: Refused[];
 }
 
 const BATCH = 5_000;
@@ -37,14 +45,15 @@ const SHOWN = 20;
 export async function importClients(gateway: RunningGateway, command: Import): Promise<number> {
   const { file, keepGoing, dryRun, remote } = command;
   const text = await readText(file);
-  const { good, refused } = readRows(text, command.format ?? formatOf(file, text));
-  const stopped = refused.length > 0 && !keepGoing;
-  const totals: Totals = { created: 0, changed: 0, unchanged: 0, refused };
+  const { good, refused: reasons } = readRows(text, command.format ?? formatOf(file, text));
+  const stopped = reasons.length > 0 && !keepGoing;
+  const refused = reasons.length;
+  const totals: Totals = { created: 0, changed: 0, unchanged: 0, refused, reasons };
   if (!stopped && !dryRun) await send(gateway, good, totals);
   const output = Output.stdout();
   if (remote.json) await output.json({ ...totals, good: good.length, sent: !stopped && !dryRun });
   else {
-    reportRefused(file, refused);
+    reportRefused(file, totals);
     if (dryRun) await output.lines([`${counted(good.length, "row")} would be sent`]);
     else if (!stopped) await output.lines([summary(totals)]);
     else {
@@ -54,7 +63,7 @@ export async function importClients(gateway: RunningGateway, command: Import): P
     }
   }
   await output.end();
-  return refused.length > 0 ? EXIT.data : EXIT.ok;
+  return totals.refused > 0 ? EXIT.data : EXIT.ok;
 }
 
 async function send(gateway: RunningGateway, rows: readonly Row[], totals: Totals): Promise<void> {
@@ -64,15 +73,19 @@ async function send(gateway: RunningGateway, rows: readonly Row[], totals: Total
     progress.at(0);
     while (done < rows.length) {
       const batch = rows.slice(done, done + BATCH);
-      add(totals, batch, await sendBatch(gateway, batch));
-      done += batch.length;
+      const answer = await sendBatch(gateway, batch);
+      const report = "lines" in answer ? answer : answer.report;
+      if (report) add(totals, batch, report);
+      done += report?.lines ?? 0;
+      if (!("lines" in answer)) throw new StartError(EXIT.unavailable, answer.detail);
       progress.at(done);
     }
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
+    const reached = `${grouped(done)} of ${counted(rows.length, "row")} were done before`;
     throw new StartError(
       error.exitCode,
-      `${error.message}\n${grouped(done)} of ${counted(rows.length, "row")} were done before; the same command again does the rest`,
+      `${error.message}\n${reached}; the same command again does the rest`,
     );
   } finally {
     progress.end();
@@ -84,23 +97,26 @@ async function sendBatch(gateway: RunningGateway, batch: readonly Row[]): Promis
   const { value } = await gateway.ask<BulkAnswer>("PUT", "/clients", {
     text: { type: "application/x-ndjson", content },
     timeoutMs: BATCH_TIMEOUT_MS,
+    accept: [503],
   });
   return value;
 }
 
-function add(totals: Totals, batch: readonly Row[], answer: BulkAnswer): void {
-  totals.created += answer.created;
-  totals.changed += answer.changed;
-  totals.unchanged += answer.unchanged;
-  for (const { line, message } of answer.errors) {
-    totals.refused.push({ line: batch[line - 1]!.line, why: message });
+function add(totals: Totals, batch: readonly Row[], report: BulkReport): void {
+  totals.created += report.created;
+  totals.changed += report.changed;
+  totals.unchanged += report.unchanged;
+  totals.refused += report.refused;
+  for (const { line, detail } of report.errors) {
+    totals.reasons.push({ line: batch[line - 1]!.line, why: detail });
   }
 }
 
-function reportRefused(file: string, refused: readonly Refused[]): void {
-  for (const { line, why } of refused.slice(0, SHOWN)) console.error(`${file}:${line}: ${why}`);
-  if (refused.length > SHOWN) console.error(`and ${grouped(refused.length - SHOWN)} more`);
-  if (refused.length > 0) console.error(`gateway: ${counted(refused.length, "row")} refused`);
+function reportRefused(file: string, { refused, reasons }: Totals): void {
+  for (const { line, why } of reasons.slice(0, SHOWN)) console.error(`${file}:${line}: ${why}`);
+  const hidden = refused - Math.min(reasons.length, SHOWN);
+  if (hidden > 0) console.error(`and ${grouped(hidden)} more`);
+  if (refused > 0) console.error(`gateway: ${counted(refused, "row")} refused`);
 }
 
 function summary({ created, changed, unchanged }: Totals): string {
