@@ -77,8 +77,9 @@ export class UpstreamPool {
   call(owner: CallOwner, last: boolean, fresh = false): Call {
     const call = new Call(owner, last);
     const { bytes, used } = this.writer;
-    while (!fresh && this.#idle.length > 0) {
-      if (this.#idle.pop()!.reuse(call, bytes, used)) return call;
+    let kept = fresh ? undefined : this.#idle.pop();
+    for (; kept !== undefined; kept = this.#idle.pop()) {
+      if (kept.reuse(call, bytes, used)) return call;
     }
     const connection = new UpstreamConnection(this);
     this.#all.add(connection);

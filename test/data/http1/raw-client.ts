@@ -17,10 +17,8 @@ export class RawClient {
       socket.on("error", () => resolve("reset"));
       socket.on("close", () => resolve("end"));
     });
-    void this.closed.then(() => {
-      this.#over = true;
-      this.#wakeAll();
-    });
+    socket.on("end", () => this.#end()).on("error", () => this.#end());
+    socket.on("close", () => this.#end());
     socket.on("data", (bytes: Buffer) => {
       this.received += bytes.toString("latin1");
       this.#wakeAll();
@@ -36,6 +34,10 @@ export class RawClient {
     });
   }
 
+  #end(): void {
+    this.#over = true;
+    this.#wakeAll();
+  }
   #wakeAll(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }

@@ -13,7 +13,7 @@ import { RawClient, atRest, flood } from "./raw-client.ts";
 
 const opened: (() => void)[] = [];
 afterEach(() => {
-  for (const close of opened.splice(0).reverse()) close();
+  for (const close of opened.splice(0).toReversed()) close();
 });
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
 
@@ -283,14 +283,15 @@ describe("kept connections", () => {
     const backend = await answering(OK);
     const through = proxy(backend.port);
     const clients = await Promise.all([client(through), client(through), client(through)]);
+    const [first] = clients;
     for (const raw of clients) raw.send(GET);
     for (const raw of clients) await raw.contains("ok");
     expect(through.pool.idle).toBeGreaterThan(0);
     const before = backend.connections.length;
     for (let i = 0; i < 10; i++) {
-      clients[0]!.received = "";
-      clients[0]!.send(GET);
-      await clients[0]!.contains("ok");
+      first.received = "";
+      first.send(GET);
+      await first.contains("ok");
     }
     expect(backend.connections).toHaveLength(before);
     through.wheel.advance(5000);
