@@ -121,7 +121,7 @@ function options(
       y: { range: (_, __, max) => [0, Math.max(least, (max || 0) * 1.1)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 30, space: 90, values: times },
+      { ...axis, grid: { show: false }, size: 34, gap: 10, space: 80, values: times },
       { ...axis, size: 62, space: 36, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [
@@ -130,19 +130,33 @@ function options(
         label,
         stroke: colour(name),
         width: 1.75,
-        points: { show: false },
+        points: { size: 5, filter: alone },
         ...(filled ? { fill: faded(colour(name)) } : {}),
       })),
     ],
   };
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+/** Only a value without neighbours gets a point: no line would show it. */
+const alone: uPlot.Series.Points.Filter = (plot, series) => {
+  const values = plot.data[series]!;
+  const known = (index: number): boolean => typeof values[index] === "number";
+  return [...values.keys()].filter((at) => known(at) && !known(at - 1) && !known(at + 1));
+};
 
-function times(_: uPlot, ticks: number[]): string[] {
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+
+function times(plot: uPlot, ticks: number[]): string[] {
   const format = (ticks[1] ?? 0) - (ticks[0] ?? 0) < 60 ? SECONDS : CLOCK;
-  return ticks.map((tick) => format.format(tick * 1000));
+  const { min = 0, max = 0 } = plot.scales["x"]!;
+  // A time at the very edge would be cut off.
+  const last = max! - (max! - min!) * 0.04;
+  return ticks.map((tick) => (tick > last ? "" : format.format(tick * 1000)));
 }
 
 /** The colour as a veil below a line: darker at the top. */

@@ -63,7 +63,7 @@ export class Feed {
   #join(listener: Listener): void {
     if (this.#timer === null) {
       this.#next = this.#sources.history.written;
-      this.#timer = setInterval(() => this.#tell(), INTERVAL_MS);
+      this.#timer = setInterval(() => this.tell(), INTERVAL_MS);
     }
     this.#listeners.add(listener);
     const samples = this.#sources.history.since(0).map(sampleRow);
@@ -71,7 +71,8 @@ export class Feed {
     listener.enqueue(this.#event("state", readState(this.#sources, [], Date.now())));
   }
 
-  #tell(): void {
+  /** What the timer does each second. */
+  tell(): void {
     const samples = this.#sources.history.since(this.#next);
     this.#next = this.#sources.history.written;
     const message = this.#event("state", readState(this.#sources, samples, Date.now()));
