@@ -58,7 +58,7 @@ export async function importClients(gateway: RunningGateway, command: Import): P
     else if (!stopped) await output.lines([summary(totals)]);
     else {
       const others =
-        good.length > 0 ? `; --keep-going sends the other ${counted(good.length, "row")}` : "";
+        good.length > 0 ? `; --keep-going would send the other ${counted(good.length, "row")}` : "";
       console.error(`gateway: nothing was changed${others}`);
     }
   }
@@ -113,7 +113,8 @@ function add(totals: Totals, batch: readonly Row[], report: BulkReport): void {
 }
 
 function reportRefused(file: string, { refused, reasons }: Totals): void {
-  for (const { line, why } of reasons.slice(0, SHOWN)) console.error(`${file}:${line}: ${why}`);
+  const name = file === "-" ? "stdin" : file;
+  for (const { line, why } of reasons.slice(0, SHOWN)) console.error(`${name}:${line}: ${why}`);
   const hidden = refused - Math.min(reasons.length, SHOWN);
   if (hidden > 0) console.error(`and ${grouped(hidden)} more`);
   if (refused > 0) console.error(`gateway: ${counted(refused, "row")} refused`);

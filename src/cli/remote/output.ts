@@ -36,7 +36,7 @@ export class Output {
   async write(text: string): Promise<void> {
     this.#check();
     if (text === "" || this.#stream.write(text)) return;
-    await Promise.race([once(this.#stream, "drain"), once(this.#stream, "close")]).catch(() => {});
+    await this.#drained();
     this.#check();
   }
 
@@ -56,6 +56,15 @@ export class Output {
       else this.#stream.end(() => resolve());
     });
     this.#check();
+  }
+
+  /** Room again, or the end of it. */
+  async #drained(): Promise<void> {
+    const settled = new AbortController();
+    const { signal } = settled;
+    const events = ["drain", "close"].map((name) => once(this.#stream, name, { signal }));
+    await Promise.race(events).catch(() => undefined);
+    settled.abort();
   }
 
   #check(): void {

@@ -39,6 +39,7 @@ export function progressText(done: number, total: number, what: string, seconds:
   if (total === 0) return `${grouped(done)} ${what}  ${speed}`;
   const full = Math.round((done / total) * WIDTH);
   const bar = "█".repeat(full) + "░".repeat(WIDTH - full);
-  const left = rate > 0 && done < total ? `  ${duration((total - done) / rate)} left` : "";
+  const rest = rate > 0 ? (total - done) / rate : 0;
+  const left = rest >= 1 ? `  ${duration(rest)} left` : "";
   return `${bar} ${Math.floor((done / total) * 100)} %  ${grouped(done)} of ${grouped(total)} ${what}  ${speed}${left}`;
 }

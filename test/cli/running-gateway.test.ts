@@ -1,0 +1,64 @@
+// What a person is told when the gateway cannot be asked, and where the command finds it.
+
+import { describe, expect, test } from "bun:test";
+import { RunningGateway } from "../../src/cli/remote/running-gateway.ts";
+import { EXIT } from "../../src/shared/start-error.ts";
+
+const remote = { url: null, tokenFile: null, json: false };
+
+describe("where it is", () => {
+  test.each([
+    [{}, "http://127.0.0.1:3030"],
+    [{ PORT: "8000" }, "http://127.0.0.1:8000"],
+    [{ PORT: "8000", GATEWAY_URL: "https://gateway.internal/" }, "https://gateway.internal"],
+  ])("%j", async (env, url) => {
+    expect((await RunningGateway.of(remote, env)).url).toBe(url);
+  });
+
+  test("--url before all", async () => {
+    const gateway = await RunningGateway.of({ ...remote, url: "http://[::1]:1" }, { PORT: "2" });
+    expect(gateway.url).toBe("http://[::1]:1");
+  });
+
+  test.each([
+    [{ GATEWAY_URL: "gateway.internal" }, /^GATEWAY_URL needs a URL that starts with http/],
+    [{ PORT: "x" }, /^PORT needs a number, not "x"$/],
+    [{ ADMIN_TOKEN: "two words" }, /^ADMIN_TOKEN holds no admin token/],
+  ])("%j is refused", async (env, message) => {
+    const error: unknown = await RunningGateway.of(remote, env).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ exitCode: EXIT.usage, message: expect.stringMatching(message) });
+    expect(String(error)).not.toContain("two words");
+  });
+});
+
+describe("an answer that is none of a gateway", () => {
+  test.each([
+    ["a page", new Response("<h1>It works</h1>", { headers: { "content-type": "text/html" } })],
+    ["a redirect", new Response(null, { status: 302, headers: { location: "/login" } })],
+    ["a 404 of a server", new Response("not here", { status: 404 })],
+  ])("%s", async (_, response) => {
+    using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => response.clone(),
+    });
+    const gateway = new RunningGateway(server.url.origin, null);
+    const error: unknown = await gateway.ask("GET", "/clients").catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      exitCode: EXIT.failed,
+      message: expect.stringContaining("is it one"),
+    });
+  });
+});
+
+test("no answer in time", async () => {
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => promise });
+  const gateway = new RunningGateway(server.url.origin, null);
+  const asked = gateway.ask("GET", "/clients", { timeoutMs: 100 });
+  expect(await asked.catch((thrown: unknown) => thrown)).toMatchObject({
+    exitCode: EXIT.unavailable,
+    message: `${server.url.origin} did not answer in 0.1 s`,
+  });
+  resolve(new Response());
+});
