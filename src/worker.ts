@@ -111,12 +111,14 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     version: pkg.version,
     readiness: () => state.readiness(backends.healthyCount()),
     backends: () => backends.snapshot(),
-    metrics: () =>
-      metricsText({
+    metrics: (format) =>
+      metricsText(format, {
         metrics,
         backends,
         state,
         clients: () => table.size,
+        maxClients: tables.clients.maxClients,
+        clientsGivenUp: () => table.givenUp,
         anonymous: () => anonymous.numbers(),
         version: pkg.version,
       }),

@@ -53,8 +53,10 @@ export interface BackendView {
   readonly flips: number;
   readonly inFlight: number;
   readonly requests: number;
-  /** Connection failures while forwarding. */
+  /** Tries to forward that brought no answer. */
   readonly failures: number;
+  /** Requests that came here after another backend had failed. */
+  readonly retries: number;
   readonly lastCheck: HealthCheck | null;
 }
 
@@ -126,6 +128,7 @@ export class BackendList {
       inFlight: this.#total(slot, "inFlight"),
       requests: this.#total(slot, "requests") - before(NUMBER.requestsBefore),
       failures: this.#total(slot, "failures") - before(NUMBER.failuresBefore),
+      retries: this.#total(slot, "retries") - before(NUMBER.retriesBefore),
       lastCheck: this.#records.lastCheck(slot),
     };
   }
@@ -164,6 +167,7 @@ export class BackendList {
     this.#records.writeNumber(slot, NUMBER.since, 0);
     this.#records.writeNumber(slot, NUMBER.requestsBefore, this.#total(slot, "requests"));
     this.#records.writeNumber(slot, NUMBER.failuresBefore, this.#total(slot, "failures"));
+    this.#records.writeNumber(slot, NUMBER.retriesBefore, this.#total(slot, "retries"));
     this.#write(slot, FIELD.configured, 1);
   }
 

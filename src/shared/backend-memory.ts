@@ -5,8 +5,8 @@
 //   header        word 0: grows with each change of who may be picked, or of a weight; main writes
 //   records       one a slot, RECORD_BYTES apart; fields below
 //   places        one line a slot: word 0 is what all workers have in flight there; all add
-//   rows          one a worker: in flight Int32[slots], requests Float64[slots], failures
-//                 Float64[slots]; written by that worker alone, so no atomics; read by all.
+//   rows          one a worker: in flight Int32[slots]; requests, failures and retries
+//                 Float64[slots] each; written by that worker alone, so no atomics; read by all.
 //                 An aligned 8-byte access does not tear on the 64-bit machines Bun runs on.
 
 import type { BalancerName } from "./balancing/balancer.ts";
@@ -79,6 +79,8 @@ export const NUMBER = {
   failuresBefore: 12,
   /** Wall clock, ms since 1970: the earliest return of an ejected backend. */
   ejectedUntil: 13,
+  /** As `requestsBefore`. */
+  retriesBefore: 14,
 } as const;
 
 export const MAX_URL_BYTES = 512;
@@ -105,7 +107,7 @@ export interface BackendLayout {
 export function backendLayout(workers: number, maxBackends: number): BackendLayout {
   const places = RECORDS_AT + maxBackends * RECORD_BYTES;
   const rows = places + maxBackends * LINE_BYTES;
-  const rowBytes = align(maxBackends * 4) + align(maxBackends * 8) * 2;
+  const rowBytes = align(maxBackends * 4) + align(maxBackends * 8) * 3;
   const total = rows + workers * rowBytes;
   return { header: HEADER_AT, records: RECORDS_AT, places, rows, rowBytes, total };
 }
@@ -115,6 +117,8 @@ export interface BackendRow {
   readonly inFlight: Int32Array;
   readonly requests: Float64Array;
   readonly failures: Float64Array;
+  /** Requests that came after another backend had failed. */
+  readonly retries: Float64Array;
 }
 
 export function backendRows(memory: BackendTableMemory): BackendRow[] {
@@ -128,6 +132,7 @@ export function backendRows(memory: BackendTableMemory): BackendRow[] {
       inFlight: new Int32Array(buffer, start, maxBackends),
       requests: new Float64Array(buffer, requests, maxBackends),
       failures: new Float64Array(buffer, failures, maxBackends),
+      retries: new Float64Array(buffer, failures + align(maxBackends * 8), maxBackends),
     };
   });
 }

@@ -142,7 +142,9 @@ export class BackendTable {
 
   /** As `next`, with the request begun there: `end` must follow. */
   acquire(key = 0, tried: readonly number[] = NONE): number {
-    return this.#picker.acquire(key, tried);
+    const slot = this.#picker.acquire(key, tried);
+    if (slot >= 0 && tried.length > 0) this.#own!.retries[slot]!++;
+    return slot;
   }
 
   /** A request to this very backend, whatever its limit. */
@@ -159,9 +161,9 @@ export class BackendTable {
    * the backend unhealthy for all threads, and when there is reason to eject it.
    */
   failed(slot: number, failure: BackendFailure): boolean {
+    this.#own!.failures[slot]!++;
     const outlier = this.#condition.outlier(slot);
     if (failure !== "unconnected") return outlier;
-    this.#own!.failures[slot]!++;
     return this.#condition.connectionFailed(slot) || outlier;
   }
 

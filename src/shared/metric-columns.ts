@@ -19,6 +19,11 @@ export const COUNTERS = [
   "responses_gateway_3xx",
   "responses_gateway_4xx",
   "responses_gateway_5xx",
+  // What the buckets said. Each request that asked one counts once.
+  "limiter_client_admitted",
+  "limiter_client_limited",
+  "limiter_anonymous_admitted",
+  "limiter_anonymous_limited",
   // Forwarding that went wrong, by how, and tries after the first.
   "upstream_connect_failed",
   "upstream_reset",
@@ -35,6 +40,15 @@ export const COUNTERS = [
   "flushed_clients",
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
+
+/** What became of a request at the gate, as the labels of `gateway_requests_total` say it. */
+export const DECISIONS = ["admitted", "limited", "rejected", "bad_request", "shed"] as const;
+export type DecisionName = (typeof DECISIONS)[number];
+
+/** Methods that are counted apart; all others are one. */
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+export const METHOD_CLASSES = [...METHODS, "other"] as const;
+export const STATUS_CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 
 /** Written by the main thread. */
 export const GAUGES = [

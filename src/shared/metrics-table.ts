@@ -3,26 +3,58 @@
 // up. An aligned 8-byte access does not tear on the 64-bit machines Bun runs on.
 // Always holds: a counter never falls; what a dead worker counted stays.
 
-import { type CounterName, COUNTERS, GAUGES, type GaugeName } from "./metric-columns.ts";
+import {
+  type CounterName,
+  COUNTERS,
+  DECISIONS,
+  type DecisionName,
+  GAUGES,
+  type GaugeName,
+  METHOD_CLASSES,
+  METHODS,
+  STATUS_CLASSES,
+} from "./metric-columns.ts";
 
 /** Upper bounds of the latency buckets, in seconds; one more bucket holds all that is above. */
 export const DURATION_BOUNDS: readonly number[] = [
   0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
   10, 30, 60,
 ];
-const BOUNDS = Float64Array.from(DURATION_BOUNDS);
-/** Elements of one histogram: a count for each bucket, then the sum in seconds. */
-const HISTOGRAM = BOUNDS.length + 2;
-const SUM = BOUNDS.length + 1;
+/** Of what the gateway needs itself. */
+const OWN_BOUNDS: readonly number[] = [
+  0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01,
+  0.1, 1,
+];
 
-/** `request`: all of it, to the end of the answer's body. `upstream`: to the backend's headers. */
-export type HistogramName = "request" | "upstream";
-const HISTOGRAMS: readonly HistogramName[] = ["request", "upstream"];
+/**
+ * `request`: all of it, to the end of the answer's body. `upstream`: to the backend's headers.
+ * `own`: from the request to the headers of its answer, without the waits for backends.
+ */
+export type HistogramName = "request" | "upstream" | "own";
+const BOUNDS: Readonly<Record<HistogramName, Float64Array>> = {
+  request: Float64Array.from(DURATION_BOUNDS),
+  upstream: Float64Array.from(DURATION_BOUNDS),
+  own: Float64Array.from(OWN_BOUNDS),
+};
 
-// A row: counters, then histograms, then the requests in flight; padded to its own cache lines.
-const HISTOGRAMS_AT = COUNTERS.length;
-const IN_FLIGHT = HISTOGRAMS_AT + HISTOGRAMS.length * HISTOGRAM;
-const ROW = Math.ceil((IN_FLIGHT + 1) / 16) * 16;
+// A row: counters, then histograms (a count for each bucket, one for what is above, and the sum in
+// seconds), then the requests in flight, then requests by decision, method and status class; padded
+// to its own cache lines.
+const REQUEST_AT = COUNTERS.length;
+const UPSTREAM_AT = REQUEST_AT + BOUNDS.request.length + 2;
+const OWN_AT = UPSTREAM_AT + BOUNDS.upstream.length + 2;
+const AT: Readonly<Record<HistogramName, number>> = {
+  request: REQUEST_AT,
+  upstream: UPSTREAM_AT,
+  own: OWN_AT,
+};
+const IN_FLIGHT = OWN_AT + BOUNDS.own.length + 2;
+const ANSWERS_AT = IN_FLIGHT + 1;
+const ANSWERS = DECISIONS.length * METHOD_CLASSES.length * STATUS_CLASSES.length;
+const ROW = Math.ceil((ANSWERS_AT + ANSWERS) / 16) * 16;
+
+const DECISION = new Map<DecisionName, number>(DECISIONS.map((name, index) => [name, index]));
+const METHOD = new Map<string, number>(METHODS.map((name, index) => [name, index]));
 
 const COLUMN = new Map<CounterName, number>(COUNTERS.map((name, column) => [name, column]));
 const GAUGE = new Map<GaugeName, number>(GAUGES.map((name, column) => [name, column]));
@@ -41,6 +73,8 @@ export interface MetricsTableMemory {
 }
 
 export interface Histogram {
+  /** Upper bounds of the buckets but the last, in seconds. */
+  readonly bounds: readonly number[];
   /** Observations in each bucket, not cumulated; the last one is above every bound. */
   readonly buckets: readonly number[];
   /** Seconds. */
@@ -75,8 +109,14 @@ export class MetricsTable {
 
   /** An answer that is on its way to the client. `status` 100 to 599; others count as 5xx. */
   response(origin: "backend" | "gateway", status: number): void {
-    const kind = status >= 100 && status < 600 ? Math.trunc(status / 100) - 1 : 4;
-    this.#own[(origin === "backend" ? BACKEND_RESPONSES : GATEWAY_RESPONSES) + kind]!++;
+    const first = origin === "backend" ? BACKEND_RESPONSES : GATEWAY_RESPONSES;
+    this.#own[first + statusClass(status)]!++;
+  }
+
+  /** The same answer, by what was decided about its request, and by method. */
+  answer(decision: DecisionName, method: string, status: number): void {
+    const methodClass = METHOD.get(method) ?? METHODS.length;
+    this.#own[answerColumn(DECISION.get(decision)!, methodClass, statusClass(status))]!++;
   }
 
   began(): void {
@@ -88,12 +128,13 @@ export class MetricsTable {
   }
 
   observe(histogram: HistogramName, seconds: number): void {
-    const start = histogram === "request" ? HISTOGRAMS_AT : HISTOGRAMS_AT + HISTOGRAM;
+    const start = AT[histogram];
+    const bounds = BOUNDS[histogram];
     let bucket = 0;
     // Most answers take a millisecond or less, so a plain search ends after a few steps.
-    while (bucket < BOUNDS.length && seconds > BOUNDS[bucket]!) bucket++;
+    while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
     this.#own[start + bucket]!++;
-    this.#own[start + SUM]! += seconds;
+    this.#own[start + bounds.length + 1]! += seconds;
   }
 
   // Main thread only.
@@ -121,10 +162,16 @@ export class MetricsTable {
     return this.#sum(IN_FLIGHT);
   }
 
+  /** Answers by indices into DECISIONS, METHOD_CLASSES and STATUS_CLASSES. */
+  answers(decision: number, methodClass: number, statusClass: number): number {
+    return this.#sum(answerColumn(decision, methodClass, statusClass));
+  }
+
   histogram(name: HistogramName): Histogram {
-    const start = HISTOGRAMS_AT + HISTOGRAMS.indexOf(name) * HISTOGRAM;
-    const buckets = Array.from({ length: BOUNDS.length + 1 }, (_, at) => this.#sum(start + at));
-    return { buckets, sum: this.#sum(start + SUM) };
+    const start = AT[name];
+    const bounds = [...BOUNDS[name]];
+    const buckets = Array.from({ length: bounds.length + 1 }, (_, at) => this.#sum(start + at));
+    return { bounds, buckets, sum: this.#sum(start + bounds.length + 1) };
   }
 
   #sum(column: number): number {
@@ -132,4 +179,14 @@ export class MetricsTable {
     for (let row = 0; row < this.#rows; row++) total += this.#all[row * ROW + column]!;
     return total;
   }
+}
+
+function answerColumn(decision: number, methodClass: number, status: number): number {
+  return (
+    ANSWERS_AT + (decision * METHOD_CLASSES.length + methodClass) * STATUS_CLASSES.length + status
+  );
+}
+
+function statusClass(status: number): number {
+  return status >= 100 && status < 600 ? Math.trunc(status / 100) - 1 : 4;
 }

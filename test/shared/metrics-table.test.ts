@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { COUNTERS } from "../../src/shared/metric-columns.ts";
+import { COUNTERS, DECISIONS, METHOD_CLASSES, METHODS } from "../../src/shared/metric-columns.ts";
 import { counter, DURATION_BOUNDS, MetricsTable } from "../../src/shared/metrics-table.ts";
 
 function setUp() {
@@ -65,4 +65,38 @@ test("gauges are set by the main thread and read by all", () => {
   expect([second.gauge("flush_pending"), second.gauge("flush_last_success_at")]).toEqual([
     12, 1.5e9,
   ]);
+});
+
+test("answers are counted by decision, method and status, each in a cell of its own", () => {
+  const { main, first, second } = setUp();
+  const methods = [...METHODS, "PROPFIND"];
+  for (const [d, decision] of DECISIONS.entries()) {
+    for (const [m, method] of methods.entries()) {
+      for (let s = 0; s < 5; s++) {
+        for (let i = 0; i <= d * 100 + m * 10 + s; i++) {
+          (i % 2 === 0 ? first : second).answer(decision, method, (s + 1) * 100 + 3);
+        }
+      }
+    }
+  }
+  for (let d = 0; d < DECISIONS.length; d++) {
+    for (let m = 0; m < METHOD_CLASSES.length; m++) {
+      for (let s = 0; s < 5; s++) expect(main.answers(d, m, s)).toBe(d * 100 + m * 10 + s + 1);
+    }
+  }
+  expect([main.inFlight(), main.histogram("own").sum]).toEqual([0, 0]);
+});
+
+test("each histogram has its own bounds and sum", () => {
+  const { main, first } = setUp();
+  first.observe("own", 0.000_004);
+  first.observe("own", 2);
+  first.observe("upstream", 0.5);
+  const own = main.histogram("own");
+  expect([own.bounds[0], own.buckets[0], own.buckets.at(-1), own.sum]).toEqual([
+    0.000_005, 1, 1, 2.000_004,
+  ]);
+  expect(own.buckets).toHaveLength(own.bounds.length + 1);
+  expect([main.histogram("upstream").sum, main.histogram("request").sum]).toEqual([0.5, 0]);
+  expect([main.inFlight(), main.answers(0, 0, 0)]).toEqual([0, 0]);
 });

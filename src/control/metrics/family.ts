@@ -1,6 +1,7 @@
-// A metric family and its samples, before they become text.
+// A metric family and its samples, before they become text, and the usual ways to make one.
 
-import { DURATION_BOUNDS, type Histogram } from "../../shared/metrics-table.ts";
+import type { CounterName } from "../../shared/metric-columns.ts";
+import type { Histogram } from "../../shared/metrics-table.ts";
 import type { Reading } from "./sources.ts";
 
 export interface Sample {
@@ -24,12 +25,40 @@ export function single(value: number): Sample[] {
 }
 
 /** Cumulative buckets, the sum in seconds and the count. */
-export function histogramSamples({ buckets, sum }: Histogram): Sample[] {
-  const bounds = [...DURATION_BOUNDS.map(String), "+Inf"];
+export function histogramSamples({ bounds: uppers, buckets, sum }: Histogram): Sample[] {
+  const bounds = [...uppers.map(String), "+Inf"];
   let below = 0;
   const samples: Sample[] = bounds.map((le, at) => {
     below += buckets[at]!;
     return { suffix: "_bucket", labels: { le }, value: below };
   });
   return [...samples, { suffix: "_sum", value: sum }, { suffix: "_count", value: below }];
+}
+
+export function counted(name: string, column: CounterName, help: string): Family {
+  const samples = ({ metrics }: Reading): Sample[] => single(metrics.total(column));
+  return { name, type: "counter", help, samples };
+}
+
+export function gauge(
+  name: string,
+  help: string,
+  read: (reading: Reading) => number | null,
+): Family {
+  const samples = (reading: Reading): Sample[] => {
+    const value = read(reading);
+    return value === null ? [] : single(value);
+  };
+  return { name, type: "gauge", help, samples };
+}
+
+export function byLabel(
+  { metrics }: Reading,
+  label: string,
+  columns: Readonly<Record<string, CounterName>>,
+): Sample[] {
+  return Object.entries(columns).map(([value, column]) => ({
+    labels: { [label]: value },
+    value: metrics.total(column),
+  }));
 }

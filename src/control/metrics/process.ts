@@ -1,7 +1,7 @@
-// What the operating system says about this process. Linux tells descriptors through /proc; where
-// that is missing they are left out.
+// What the operating system says about this process. Linux tells some of it through /proc; where
+// that is missing it is left out.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessUsage {
   /** User and system time of all threads, in seconds. */
@@ -9,6 +9,8 @@ export interface ProcessUsage {
   readonly residentBytes: number;
   /** Null where the system does not tell. */
   readonly openDescriptors: number | null;
+  readonly maxDescriptors: number | null;
+  readonly virtualBytes: number | null;
 }
 
 export function processUsage(): ProcessUsage {
@@ -17,6 +19,8 @@ export function processUsage(): ProcessUsage {
     cpuSeconds: (user + system) / 1e6,
     residentBytes: process.memoryUsage.rss(),
     openDescriptors: openDescriptors(),
+    maxDescriptors: numberIn("/proc/self/limits", /^Max open files\s+(\d+)/m),
+    virtualBytes: kilobytes(numberIn("/proc/self/status", /^VmSize:\s+(\d+) kB/m)),
   };
 }
 
@@ -26,4 +30,17 @@ function openDescriptors(): number | null {
   } catch {
     return null;
   }
+}
+
+function numberIn(file: string, pattern: RegExp): number | null {
+  try {
+    const found = pattern.exec(readFileSync(file, "utf8"));
+    return found ? Number(found[1]) : null;
+  } catch {
+    return null;
+  }
+}
+
+function kilobytes(count: number | null): number | null {
+  return count === null ? null : count * 1024;
 }

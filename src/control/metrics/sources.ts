@@ -14,6 +14,8 @@ export interface AnonymousNumbers {
   readonly evictions: number;
   /** Takes from a shared bucket, because the address found no place. */
   readonly overflows: number;
+  /** Takes refused because the set changed under every try; expected 0. */
+  readonly givenUp: number;
 }
 
 export interface MetricsSources {
@@ -22,6 +24,10 @@ export interface MetricsSources {
   readonly state: ProcessState;
   /** Registered clients. */
   readonly clients: () => number;
+  /** Most there can be. */
+  readonly maxClients: number;
+  /** See `ClientTable.givenUp`. */
+  readonly clientsGivenUp: () => number;
   readonly anonymous: () => AnonymousNumbers;
   readonly version: string;
 }
@@ -31,6 +37,8 @@ export interface Reading {
   readonly backends: readonly BackendView[];
   readonly state: ProcessState;
   readonly clients: number;
+  readonly maxClients: number;
+  readonly clientsGivenUp: number;
   readonly anonymous: AnonymousNumbers;
   readonly version: string;
   readonly process: ProcessUsage;
@@ -42,6 +50,8 @@ export function takeReading(sources: MetricsSources): Reading {
     backends: sources.backends.snapshot(),
     state: sources.state,
     clients: sources.clients(),
+    maxClients: sources.maxClients,
+    clientsGivenUp: sources.clientsGivenUp(),
     anonymous: sources.anonymous(),
     version: sources.version,
     process: processUsage(),

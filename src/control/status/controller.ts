@@ -3,6 +3,8 @@
 
 import { Elysia } from "elysia";
 import { problem } from "../../shared/problem.ts";
+import { CONTENT_TYPES, formatFor } from "../metrics/negotiate.ts";
+import type { MetricsFormat } from "../metrics/text.ts";
 import { GUARDED, json, refusals } from "../openapi.ts";
 import { methodNotAllowed } from "../refusal.ts";
 
@@ -13,11 +15,9 @@ export type Readiness =
 
 export interface StatusControllerOptions {
   readonly readiness: () => Readiness;
-  /** Prometheus text exposition format 0.0.4. */
-  readonly metrics: () => string;
+  readonly metrics: (format: MetricsFormat) => string;
 }
 
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 const PATHS = ["/-/healthy", "/-/ready", "/-/metrics"];
 
 const tags = ["status"];
@@ -49,13 +49,18 @@ export function statusController({ readiness, metrics }: StatusControllerOptions
     })
     .get(
       "/-/metrics",
-      () => new Response(metrics(), { headers: { "content-type": METRICS_TYPE } }),
+      ({ request }) => {
+        const format = formatFor(request.headers.get("accept"));
+        const headers = { "content-type": CONTENT_TYPES[format], vary: "accept" };
+        return new Response(metrics(format), { headers });
+      },
       {
         detail: {
           tags,
           operationId: "metrics",
           summary: "Prometheus metrics",
-          description: "Counted over all workers, in the Prometheus text format.",
+          description:
+            "Counted over all workers, in the Prometheus text format, or as OpenMetrics when `Accept` names it.",
           responses: {
             200: {
               description: "The metrics.",
@@ -64,6 +69,7 @@ export function statusController({ readiness, metrics }: StatusControllerOptions
                   schema: { type: "string" as const },
                   example: "# TYPE gateway_backend_up gauge",
                 },
+                "application/openmetrics-text": { schema: { type: "string" as const } },
               },
             },
             ...refusals(...GUARDED),

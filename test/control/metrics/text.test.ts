@@ -1,8 +1,12 @@
 // The text is judged by Prometheus' own checker, and the numbers by what was counted.
 
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { FAMILIES } from "../../../src/control/metrics/catalogue.ts";
-import { familyText, metricsText } from "../../../src/control/metrics/text.ts";
+import { formatFor } from "../../../src/control/metrics/negotiate.ts";
+import { familyText, type MetricsFormat, metricsText } from "../../../src/control/metrics/text.ts";
 import { BackendTable } from "../../../src/shared/backend-table.ts";
 import { counter, MetricsTable } from "../../../src/shared/metrics-table.ts";
 import { ProcessState, READY } from "../../../src/shared/process-state.ts";
@@ -18,7 +22,9 @@ function setUp() {
     backends: new BackendTable(backendMemory),
     state: new ProcessState(ProcessState.reserve()),
     clients: () => 41,
-    anonymous: () => ({ entries: 5, evictions: 6, overflows: 7 }),
+    maxClients: 1000,
+    clientsGivenUp: () => 8,
+    anonymous: () => ({ entries: 5, evictions: 6, overflows: 7, givenUp: 9 }),
     version: "1.2.3",
   };
   return {
@@ -26,7 +32,7 @@ function setUp() {
     main: sources.metrics,
     worker: new MetricsTable(memory, 0),
     backendWorker: new BackendTable(backendMemory, 0),
-    text: () => metricsText(sources),
+    text: (format: MetricsFormat = "prometheus") => metricsText(format, sources),
   };
 }
 
@@ -44,9 +50,12 @@ function busy() {
   sources.state.setDatabaseUp(true);
   sources.state.setWorkers(2, 2);
   backendWorker.begin(0);
-  worker.add(counter("requests_admitted"), 3);
-  main.add(counter("requests_admitted"), 4);
-  worker.add(counter("requests_limited"), 2);
+  for (const table of [worker, main, worker]) table.answer("admitted", "GET", 200);
+  worker.answer("admitted", "PROPFIND", 207);
+  for (const method of ["POST", "GET"]) worker.answer("limited", method, 429);
+  worker.answer("rejected", "GET", 503);
+  worker.add(counter("limiter_client_limited"), 2);
+  for (const seconds of [0.000_005, 0.000_03]) worker.observe("own", seconds);
   worker.response("gateway", 429);
   worker.began();
   for (const seconds of [0.0002, 0.0002, 0.003, 100]) worker.observe("request", seconds);
@@ -79,9 +88,17 @@ describe("the text", () => {
   test("says what was counted, over all threads", () => {
     const lines = busy().text().split("\n");
     for (const line of [
-      'gateway_requests_total{decision="admitted"} 7',
-      'gateway_requests_total{decision="limited"} 2',
-      'gateway_requests_total{decision="shed"} 0',
+      'gateway_requests_total{decision="admitted",method="GET",status_class="2xx"} 3',
+      'gateway_requests_total{decision="admitted",method="other",status_class="2xx"} 1',
+      'gateway_requests_total{decision="admitted",method="DELETE",status_class="5xx"} 0',
+      'gateway_requests_total{decision="limited",method="POST",status_class="4xx"} 1',
+      'gateway_requests_total{decision="rejected",method="GET",status_class="5xx"} 1',
+      'gateway_limiter_decisions_total{bucket="client",decision="limited"} 2',
+      'gateway_limiter_given_up_total{bucket="client"} 8',
+      'gateway_limiter_given_up_total{bucket="anonymous"} 9',
+      'gateway_own_duration_seconds_bucket{le="0.000005"} 1',
+      'gateway_own_duration_seconds_bucket{le="0.00002"} 1',
+      'gateway_own_duration_seconds_bucket{le="0.00005"} 2',
       'gateway_responses_total{origin="gateway",status_class="4xx"} 1',
       "gateway_requests_in_flight 1",
       'gateway_request_duration_seconds_bucket{le="0.0001"} 0',
@@ -95,6 +112,7 @@ describe("the text", () => {
       'gateway_backend_requests_in_flight{backend="http://10.0.0.1:80"} 1',
       'gateway_backend_check_duration_seconds{backend="http://10.0.0.1:80"} 0.0025',
       "gateway_clients 41",
+      "gateway_clients_capacity 1000",
       "gateway_anonymous_entries 5",
       "gateway_anonymous_evictions_total 6",
       "gateway_anonymous_overflows_total 7",
@@ -133,8 +151,84 @@ describe("the text", () => {
   test("label values and help are escaped", () => {
     const family = { name: "x", type: "gauge", help: "a\\b\nc", samples: () => [] } as const;
     const sample = { labels: { a: 'q"\\\n' }, value: Number.POSITIVE_INFINITY };
-    expect(familyText(family, [sample])).toBe(
+    expect(familyText("prometheus", family, [sample])).toBe(
       '# HELP x a\\\\b\\nc\n# TYPE x gauge\nx{a="q\\"\\\\\\n"} +Inf\n',
     );
   });
+});
+
+describe("OpenMetrics", () => {
+  // The only strict reader among promtool's commands wants a time on each sample.
+  const readable = (text: string): string =>
+    text.replace(/^([^#].*)$/gm, (line) => `${line} ${Math.floor(Date.now() / 1000)}`);
+
+  const openMetricsProblems = async (text: string): Promise<string> => {
+    const folder = mkdtempSync(join(tmpdir(), "gateway-metrics-"));
+    try {
+      const file = join(folder, "metrics.txt");
+      await Bun.write(file, readable(text));
+      const reader = Bun.spawn(
+        ["promtool", "tsdb", "create-blocks-from", "openmetrics", file, join(folder, "blocks")],
+        { stdout: "ignore", stderr: "pipe" },
+      );
+      const said = await new Response(reader.stderr).text();
+      return (await reader.exited) === 0 ? "" : said;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  test.skipIf(noPromtool)("is read by Prometheus", async () => {
+    expect(await openMetricsProblems(setUp().text("openmetrics"))).toBe("");
+    const text = busy().text("openmetrics");
+    expect(await openMetricsProblems(text)).toBe("");
+    // The reader does read: it sees what is wrong.
+    expect(await openMetricsProblems(text.replace("# EOF\n", ""))).not.toBe("");
+    expect(
+      await openMetricsProblems(text.replace(/^gateway_clients /m, "gateway clients ")),
+    ).not.toBe("");
+  });
+
+  test("names counters, units and bounds by its own rules", () => {
+    const lines = busy().text("openmetrics").split("\n");
+    for (const line of [
+      "# TYPE gateway_requests counter",
+      "# TYPE process_cpu_seconds counter",
+      "# UNIT process_cpu_seconds seconds",
+      "# UNIT gateway_request_duration_seconds seconds",
+      "# UNIT process_resident_memory_bytes bytes",
+      'gateway_request_duration_seconds_bucket{le="1.0"} 3',
+      "gateway_anonymous_evictions_total 6",
+    ]) {
+      expect(lines).toContain(line);
+    }
+    expect(lines.slice(-2)).toEqual(["# EOF", ""]);
+    const families = FAMILIES.map(({ name }) => name.replace(/_total$/, ""));
+    expect(new Set(families).size).toBe(families.length);
+  });
+
+  test("says the same as the plain text", () => {
+    const { text } = busy();
+    const values = (format: MetricsFormat) =>
+      text(format)
+        .split("\n")
+        .filter((line) => line !== "" && !/^(#|process_)/.test(line))
+        .map((line) => line.replace(/le="(\d+)\.0"/, 'le="$1"'));
+    expect(values("openmetrics")).toEqual(values("prometheus"));
+  });
+});
+
+test.each([
+  [null, "prometheus"],
+  ["*/*", "prometheus"],
+  ["text/plain", "prometheus"],
+  ["application/openmetrics-text", "openmetrics"],
+  [
+    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+    "openmetrics",
+  ],
+  ["text/plain;q=0.9, application/OpenMetrics-Text;q=0.5", "prometheus"],
+  ["application/openmetrics-text;q=0", "prometheus"],
+] as const)("Accept: %s gets %s", (accept, format) => {
+  expect(formatFor(accept)).toBe(format);
 });

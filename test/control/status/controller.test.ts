@@ -39,6 +39,7 @@ test("backends are shown in the API's words", async () => {
     inFlight: 4,
     requests: 100,
     failures: 5,
+    retries: 6,
     lastCheck: { atMs: Date.UTC(2026, 0, 2), ok: true, durationMs: 1.5, detail: "200" },
   };
   const unchecked = { ...view, url: "http://10.0.0.2:8080", lastCheck: null };
