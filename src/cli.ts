@@ -30,7 +30,7 @@ async function runCommand(command: Command): Promise<number> {
       return await (await import("./demo/demo.ts")).demo();
     case "serve":
       raiseRequestLimit();
-      return await (await import("./cli/serve.ts")).serve(command.config);
+      return await (await import("./cli/serve.ts")).serve(command.config, command.takeover);
     default:
       return await (await import("./cli/remote.ts")).runRemote(command);
   }

@@ -1,6 +1,7 @@
 // Root of the main thread, the control plane: database → tables → workers → health → traffic, and
 // the same way back at the end. Only wiring; what each part does stands in its own file.
 
+import pkg from "../package.json" with { type: "json" };
 import type { Config } from "./config.ts";
 import { ClientsService } from "./control/clients/service.ts";
 import { Sampler } from "./control/dashboard/sampler.ts";
@@ -14,9 +15,15 @@ import { NameWatch } from "./control/backends/names.ts";
 import { BackendsService } from "./control/backends/service.ts";
 import { Shutdown } from "./control/shutdown.ts";
 import { Supervisor } from "./control/supervisor.ts";
+import { ControlDesk } from "./control/takeover/control-desk.ts";
+import { Incumbent } from "./control/takeover/incumbent.ts";
+import { meetingPlace } from "./control/takeover/meeting-place.ts";
+import { PROTOCOL } from "./control/takeover/protocol.ts";
+import { configuredAddress, databaseName, Successor } from "./control/takeover/successor.ts";
 import { UsageMeter } from "./control/usage/meter.ts";
 import { UsageService } from "./control/usage/service.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
+import { exportBuckets, importBuckets, seedOf } from "./shared/anonymous-transfer.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
@@ -38,16 +45,22 @@ export interface RunOptions {
   readonly log: Logger;
   /** Where the workers' log lines go. */
   readonly output: LineWriter;
+  /** Replace the gateway that runs on this port and database, if there is one. */
+  readonly takeover?: boolean;
   /** Called once, when the public port answers. */
   readonly onListening?: (address: Address) => void;
 }
 
 /** Runs the gateway until it is told to stop. Throws `StartError` when it cannot start. */
 export async function run(config: Config, options: RunOptions): Promise<ExitCode> {
-  const address = await claimAddress(config.host, config.port);
-  const store = await openStore(config.database, { log: options.log.child("database") });
+  const { log, takeover = false } = options;
+  const successor = takeover ? await Successor.find(config, log) : null;
+  const address = successor?.presence ?? (await claimAddress(config.host, config.port));
+  // What another gateway holds is locked when that one lets go of it.
+  const locked = successor === null;
+  const store = await openStore(config.database, { log: log.child("database"), locked });
   try {
-    return await new Gateway(config, options, store).run(address);
+    return await new Gateway(config, options, store, successor).run(address);
   } finally {
     await store.close();
   }
@@ -69,12 +82,17 @@ class Gateway {
   readonly #backendChanges: BackendsService;
   readonly #sampler: Sampler;
   readonly #supervisor: Supervisor;
+  readonly #store: Store;
+  readonly #desk: ControlDesk;
+  readonly #successor: Successor | null;
 
-  constructor(config: Config, options: RunOptions, store: Store) {
+  constructor(config: Config, options: RunOptions, store: Store, successor: Successor | null) {
     const { log } = options;
     this.#config = config;
     this.#options = options;
-    this.#tables = reserveTables(config);
+    this.#store = store;
+    this.#successor = successor;
+    this.#tables = reserveTables(config, successor?.presence.seed);
     this.#state = new ProcessState(this.#tables.state);
     this.#metrics = new MetricsTable(this.#tables.metrics);
     this.#backends = new BackendTable(this.#tables.backends);
@@ -124,6 +142,8 @@ class Gateway {
       metrics: this.#metrics,
       history: new HistoryTable(this.#tables.history),
     });
+    const ports = { clients: this.#clients, backends: this.#backendChanges, usage: this.#usage };
+    this.#desk = new ControlDesk((call) => answerControlCall(ports, call, log));
     this.#supervisor = new Supervisor({
       workers: config.workers,
       // Must stand in a file beside the entry point: elsewhere it works from source and fails in
@@ -143,30 +163,91 @@ class Gateway {
     this.#metrics.set("started_at", Date.now() / 1000);
     this.#state.setDatabaseUp(true);
     this.#supervisor.start();
-    const backends = await this.#backendChanges.start();
-    const clients = await this.#clients.start();
-    await Promise.race([this.#health.firstRound(), Bun.sleep(LISTEN_AFTER_MS)]);
-    await this.#supervisor.listen(address.host, address.port);
+    const { host, port } = address;
+    const counts = this.#successor
+      ? await this.#takeOver(this.#successor)
+      : await this.#startAlone({ host, port });
     this.#persistence.start();
     this.#sampler.start(mainClock());
     this.#meter.start();
-    log.info("listening", {
-      ...address,
-      workers: this.#config.workers,
-      backends,
-      clients,
-      database: this.#config.database.kind,
-    });
-    onListening?.(address);
+    const incumbent = this.#makeReplaceable({ host, port });
+    const { workers, database, timeouts } = this.#config;
+    log.info("listening", { host, port, workers, ...counts, database: database.kind });
+    onListening?.({ host, port });
     await Promise.race([this.#health.firstRound(), shutdown.requested]);
     this.#state.enter(READY);
-    await shutdown.requested;
-    return await this.#stop();
+    const replaced = incumbent.replaced.then(() => true);
+    const handedOver = await Promise.race([replaced, shutdown.requested.then(() => false)]);
+    if (handedOver) {
+      // Clients that keep a connection open find the other process when they use it.
+      await Promise.race([this.#supervisor.empty(timeouts.drainMs), shutdown.requested]);
+    }
+    return await this.#stop(incumbent);
   }
 
-  async #stop(): Promise<ExitCode> {
+  async #startAlone({ host, port }: Address): Promise<Counts> {
+    const backends = await this.#backendChanges.start();
+    const clients = await this.#clients.start();
+    await Promise.race([this.#health.firstRound(), Bun.sleep(LISTEN_AFTER_MS)]);
+    await this.#supervisor.listen({ host, port });
+    return { backends, clients };
+  }
+
+  /** Everything that takes time comes before the freeze: from there to the opening requests wait. */
+  async #takeOver(successor: Successor): Promise<Counts> {
+    const { host, port, listeners } = successor.presence;
+    await this.#backendChanges.start();
+    await Promise.all([this.#supervisor.loaded(), this.#health.firstRound()]);
+    const { anonymous } = await successor.freeze();
+    const frozenAt = performance.now();
+    this.#store.lock();
+    // Once more: they may have been changed until now.
+    const backends = await this.#backendChanges.start();
+    const clients = await this.#clients.start();
+    const passedMs = performance.now() - frozenAt;
+    importBuckets(this.#tables.anonymous, anonymous, mainClock()(), passedMs);
+    const handoverSecret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+    await this.#supervisor.listen({ host, port, listeners, handoverSecret });
+    successor.onControl = async (call) => {
+      const reply = await this.#desk.answer({ ...call, type: "control-call", call: 0 });
+      if (reply.type !== "control-reply") throw new Error("no reply");
+      return reply.result;
+    };
+    await successor.open({ ports: this.#supervisor.handoverPorts, secret: handoverSecret });
+    void successor.settle(this.#supervisor.listeners);
+    return { backends, clients };
+  }
+
+  #makeReplaceable({ host, port }: Address): Incumbent {
+    const { database, ...config } = this.#config;
+    const incumbent = new Incumbent({
+      place: () => meetingPlace({ database, host: config.host, port }),
+      present: () => ({
+        protocol: PROTOCOL,
+        version: pkg.version,
+        pid: process.pid,
+        configured: configuredAddress(config),
+        host,
+        port,
+        listeners: this.#supervisor.listeners,
+        database: databaseName(database),
+        seed: seedOf(this.#tables.anonymous),
+      }),
+      supervisor: this.#supervisor,
+      desk: this.#desk,
+      persistence: this.#persistence,
+      store: this.#store,
+      anonymous: () => exportBuckets(this.#tables.anonymous, mainClock()()),
+      log: this.#options.log,
+    });
+    incumbent.start();
+    return incumbent;
+  }
+
+  async #stop(incumbent: Incumbent): Promise<ExitCode> {
     const { log } = this.#options;
     const { drainMs } = this.#config.timeouts;
+    await incumbent.stop();
     this.#state.enter(DRAINING);
     log.info("draining", { in_flight: this.#metrics.inFlight(), timeout_ms: drainMs });
     const drained = await this.#supervisor.drain(drainMs);
@@ -177,7 +258,8 @@ class Gateway {
     this.#sampler.stop();
     this.#meter.stop();
     this.#supervisor.terminate();
-    const saved = await this.#persistence.stop(LAST_FLUSH_MS);
+    // What this process knows of the buckets is old once another one decides.
+    const saved = incumbent.opened || (await this.#persistence.stop(LAST_FLUSH_MS));
     await this.#clients.stop();
     log.info("stopped");
     return drained && saved ? EXIT.ok : EXIT.failed;
@@ -191,14 +273,8 @@ class Gateway {
         return this.#options.output.write(message.lines);
       case "backend-failed":
         return this.#health.backendFailed(message.slot);
-      case "control-call": {
-        const ports = {
-          clients: this.#clients,
-          backends: this.#backendChanges,
-          usage: this.#usage,
-        };
-        void answerControlCall(ports, message, this.#options.log).then(reply);
-      }
+      case "control-call":
+        void this.#desk.answer(message).then(reply);
     }
   }
 
@@ -209,10 +285,17 @@ class Gateway {
   }
 }
 
-function reserveTables({ anonymous, balancer, ejection, health, workers }: Config): SharedTables {
+interface Counts {
+  readonly backends: number;
+  readonly clients: number;
+}
+
+/** `seed`: that of the anonymous buckets to take over. */
+function reserveTables(config: Config, seed: readonly number[] | undefined): SharedTables {
+  const { anonymous, balancer, ejection, health, workers } = config;
   return {
     clients: ClientTable.reserve(),
-    anonymous: AnonymousTable.reserve(anonymous),
+    anonymous: AnonymousTable.reserve({ ...anonymous, seed }),
     busyAddresses: BusyAddresses.reserve({ workers }),
     backends: BackendTable.reserve({
       workers,

@@ -53,7 +53,7 @@ export type RemoteCommand = { readonly remote: Remote } & (
 );
 
 export type Command =
-  | { readonly name: "serve"; readonly config: string | null }
+  | { readonly name: "serve"; readonly config: string | null; readonly takeover: boolean }
   | { readonly name: "demo" }
   | { readonly name: "check"; readonly config: string | null }
   | { readonly name: "probe"; readonly url: string }

@@ -94,9 +94,12 @@ function remote(values: Values<typeof REMOTE>) {
 
 const SERVER: readonly CommandSpec[] = [
   command("serve", "run the gateway", {
-    options: { config: CONFIG },
+    options: {
+      config: CONFIG,
+      takeover: flag("replace the gateway that runs here, without a request lost"),
+    },
     notes: "This is what gateway does without a command. Settings: see gateway --help.",
-    read: ({ config }) => ({ name: "serve", config }),
+    read: ({ config, takeover }) => ({ name: "serve", config, takeover }),
   }),
   command("demo", "try it: three backends, sample clients, a gateway", {
     read: () => ({ name: "demo" }),

@@ -11,6 +11,8 @@ const FLUSH_MS = 1_000;
 export interface ServeOptions {
   readonly config: Config;
   readonly warnings: readonly string[];
+  /** Replace the gateway that runs on this port and database, if there is one. */
+  readonly takeover?: boolean;
   /** Called once, when the public port answers. */
   readonly onListening?: (address: Listening) => void;
 }
@@ -23,15 +25,15 @@ export interface Listening {
   readonly log: Logger;
 }
 
-export async function serve(file: string | null): Promise<number> {
+export async function serve(file: string | null, takeover: boolean): Promise<number> {
   const loaded = loadConfig({ file, env: process.env, terminal: process.stdout.isTTY });
   if (!loaded.ok) throw new StartError(EXIT.config, loaded.problems.join("\n"));
-  return await runGateway(loaded);
+  return await runGateway({ ...loaded, takeover });
 }
 
 /** Resolves with the exit code once the gateway has stopped. Throws `StartError`. */
 export async function runGateway(options: ServeOptions): Promise<number> {
-  const { config, onListening } = options;
+  const { config, takeover = false, onListening } = options;
   const { level, format } = config.log;
   const output = new LogOutput({
     onDropped: (count) => {
@@ -52,6 +54,7 @@ export async function runGateway(options: ServeOptions): Promise<number> {
     return await run(config, {
       log,
       output,
+      takeover,
       onListening: ({ host, port }) => onListening?.({ host, port, output, log }),
     });
   } finally {

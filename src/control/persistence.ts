@@ -62,7 +62,9 @@ export class Persistence {
     this.#onFlush = options.onFlush ?? (() => undefined);
   }
 
+  /** Also after `stop`. */
   start(): void {
+    this.#stopped = false;
     this.#timer = setTimeout(() => {
       void this.flush().finally(() => {
         if (!this.#stopped) this.start();

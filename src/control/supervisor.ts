@@ -2,7 +2,7 @@
 // them at the end. It owns no table; what a dead worker left behind is cleaned up through
 // `onDeath` before its replacement starts, so a row is never written by two threads.
 
-import type { FromWorker, ToWorker } from "../shared/messages.ts";
+import type { FromWorker, HandoverTarget, ToWorker } from "../shared/messages.ts";
 import type { Logger } from "../shared/log.ts";
 import { EXIT, StartError } from "../shared/start-error.ts";
 
@@ -26,7 +26,16 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
-type Phase = "starting" | "loaded" | "listening" | "drained" | "dead";
+type Phase =
+  "starting" | "loaded" | "listening" | "held" | "left-port" | "empty" | "drained" | "dead";
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Listening sockets of all workers together; at least one each. */
+  readonly listeners?: number;
+  readonly handoverSecret?: string | undefined;
+}
 
 interface Seat {
   readonly row: number;
@@ -34,14 +43,19 @@ interface Seat {
   phase: Phase;
   startedAt: number;
   deaths: number;
+  /** Its thread listens, whatever else it does. */
+  bound: boolean;
+  handoverPort: number;
 }
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #seats: Seat[] = [];
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  #address: { host: string; port: number } | null = null;
+  #address: ListenOptions | null = null;
   #draining = false;
+  /** Between `hold` and `release`: a worker that dies is not replaced. */
+  #holding = false;
   #waiting: (() => void)[] = [];
   #failure: string | null = null;
 
@@ -52,17 +66,76 @@ export class Supervisor {
   /** Starts every thread; they load their code while the caller restores state. */
   start(): void {
     for (let row = 0; row < this.#options.workers; row++) {
-      const seat: Seat = { row, thread: null!, phase: "dead", startedAt: 0, deaths: 0 };
+      const seat: Seat = {
+        row,
+        thread: null!,
+        phase: "dead",
+        startedAt: 0,
+        deaths: 0,
+        bound: false,
+        handoverPort: 0,
+      };
       this.#seats.push(seat);
       this.#spawn(seat);
     }
   }
 
+  /** Resolves when every worker could listen at once. */
+  async loaded(): Promise<void> {
+    await this.#until(() => this.#seats.every((seat) => seat.phase === "loaded"));
+  }
+
   /** Has every worker bind the port; resolves when all listen, rejects when one cannot. */
-  async listen(host: string, port: number): Promise<void> {
-    this.#address = { host, port };
+  async listen(address: ListenOptions): Promise<void> {
+    this.#address = address;
     for (const seat of this.#seats) if (seat.phase === "loaded") this.#listen(seat);
     await this.#until(() => this.#seats.every((seat) => seat.phase === "listening"));
+  }
+
+  /** Listening sockets on the port, of all workers. */
+  get listeners(): number {
+    return Math.max(this.#seats.length, this.#address?.listeners ?? 0);
+  }
+
+  /** Where connections can be passed on to, a port a worker. */
+  get handoverPorts(): number[] {
+    return this.#seats.map((seat) => seat.handoverPort).filter((port) => port > 0);
+  }
+
+  /** Resolves when no worker begins a request any more, so no token is taken. */
+  async hold(): Promise<void> {
+    this.#holding = true;
+    this.#toAll({ type: "hold" });
+    await this.#reached("held");
+  }
+
+  /** Ends `hold`. */
+  release(): void {
+    this.#holding = false;
+    for (const seat of this.#seats) {
+      if (seat.phase === "dead") this.#spawn(seat);
+      if (seat.phase !== "held") continue;
+      seat.phase = seat.bound ? "listening" : "loaded";
+      if (!seat.bound) this.#listen(seat);
+    }
+    this.#toAll({ type: "release" });
+  }
+
+  /** After `hold`: every connection goes to the process that takes over. */
+  handOver(target: HandoverTarget): void {
+    this.#toAll({ type: "hand-over", target });
+  }
+
+  /** Resolves when nobody listens any more; what is open stays open. */
+  async leavePort(): Promise<void> {
+    this.#toAll({ type: "leave-port" });
+    await this.#reached("left-port", "empty");
+  }
+
+  /** After `leavePort`: resolves true when no connection is left, false after `timeoutMs`. */
+  async empty(timeoutMs: number): Promise<boolean> {
+    const empty = this.#reached("empty").then(() => true);
+    return await Promise.race([empty, Bun.sleep(timeoutMs).then(() => false)]);
   }
 
   /** Lets requests in flight finish; resolves true, or false when `timeoutMs` passed first. */
@@ -86,6 +159,7 @@ export class Supervisor {
     const thread = this.#options.spawn();
     seat.thread = thread;
     seat.phase = "starting";
+    seat.bound = false;
     seat.startedAt = performance.now();
     let cause = "ended without an error";
     thread.addEventListener("error", (event) => {
@@ -103,15 +177,23 @@ export class Supervisor {
   #heard(seat: Seat, message: FromWorker): void {
     switch (message.type) {
       case "loaded":
-        seat.phase = "loaded";
-        if (this.#address) this.#listen(seat);
+        seat.phase = this.#holding ? "held" : "loaded";
+        if (this.#address && !this.#holding) this.#listen(seat);
         break;
       case "listening":
         seat.phase = "listening";
+        seat.bound = true;
+        seat.handoverPort = message.handoverPort ?? 0;
         this.#options.onListening(this.#listeningCount());
         break;
+      case "held":
+        // One that is not loaded yet is held when it is.
+        if (seat.phase !== "starting") seat.phase = "held";
+        break;
+      case "left-port":
+      case "empty":
       case "drained":
-        seat.phase = "drained";
+        seat.phase = message.type;
         break;
       case "failed":
         this.#failure = message.message;
@@ -129,7 +211,7 @@ export class Supervisor {
     this.#options.onDeath(seat.row);
     this.#options.onListening(this.#listeningCount());
     this.#wake();
-    if (this.#draining) return;
+    if (this.#draining || this.#holding) return;
     seat.deaths = lived > STABLE_AFTER_MS ? 1 : seat.deaths + 1;
     const delay = Math.min(FIRST_BACKOFF_MS * 2 ** (seat.deaths - 1), LAST_BACKOFF_MS);
     this.#options.log.error("worker died, replacing it", {
@@ -148,11 +230,25 @@ export class Supervisor {
   }
 
   #listen(seat: Seat): void {
-    if (this.#address) post(seat, { type: "listen", ...this.#address });
+    if (!this.#address) return;
+    const { host, port, handoverSecret } = this.#address;
+    const workers = this.#seats.length;
+    const listeners = Math.floor((this.listeners + workers - 1 - seat.row) / workers);
+    post(seat, { type: "listen", host, port, listeners, handoverSecret });
   }
 
   #listeningCount(): number {
     return this.#seats.filter((seat) => seat.phase === "listening").length;
+  }
+
+  #toAll(message: ToWorker): void {
+    for (const seat of this.#seats) if (seat.phase !== "dead") post(seat, message);
+  }
+
+  async #reached(...phases: readonly Phase[]): Promise<void> {
+    await this.#until(() =>
+      this.#seats.every(({ phase }) => phase === "dead" || phases.includes(phase)),
+    );
   }
 
   #wake(): void {

@@ -42,6 +42,13 @@ export interface ControlCall {
   readonly args: readonly unknown[];
 }
 
+/** Where a process that takes over accepts connections that are passed on: ports on loopback. */
+export interface HandoverTarget {
+  readonly ports: readonly number[];
+  /** 64 characters that prove where a connection comes from. */
+  readonly secret: string;
+}
+
 export type ToWorker =
   /** First message: everything a worker needs. It loads the app, then answers `loaded`. */
   | {
@@ -51,19 +58,39 @@ export type ToWorker =
       readonly tables: SharedTables;
     }
   /** Bind the public port and answer `listening`. */
-  | { readonly type: "listen"; readonly host: string; readonly port: number }
+  | {
+      readonly type: "listen";
+      readonly host: string;
+      readonly port: number;
+      /** Listening sockets; at least 1. */
+      readonly listeners: number;
+      /** Also accept connections that a process with this secret passes on. */
+      readonly handoverSecret?: string | undefined;
+    }
   | {
       readonly type: "control-reply";
       readonly call: number;
       readonly result: ControlResult<unknown>;
     }
   | { readonly type: "clock-pong"; readonly ping: number; readonly now: number }
+  /** Begin no more requests, answer `held`. What arrives waits. */
+  | { readonly type: "hold" }
+  /** Go on with what waited. */
+  | { readonly type: "release" }
+  /** After `hold`: pass everything on that waits and that still comes. */
+  | { readonly type: "hand-over"; readonly target: HandoverTarget }
+  /** Close the listening sockets, answer `left-port`, and `empty` when no connection is left. */
+  | { readonly type: "leave-port" }
   /** Accept no more connections, let requests in flight finish, answer `drained`. */
   | { readonly type: "drain" };
 
 export type FromWorker =
   | { readonly type: "loaded" }
-  | { readonly type: "listening" }
+  /** `handoverPort`: where connections can be passed on to, if that was asked for. */
+  | { readonly type: "listening"; readonly handoverPort?: number }
+  | { readonly type: "held" }
+  | { readonly type: "left-port" }
+  | { readonly type: "empty" }
   /** The worker cannot do its work (the port is taken); it will not try again. */
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "drained" }

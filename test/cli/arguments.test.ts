@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Command, parseArguments } from "../../src/cli/arguments.ts";
 
-const SERVE: Command = { name: "serve", config: null };
+const SERVE: Command = { name: "serve", config: null, takeover: false };
 const HERE = { remote: { url: null, tokenFile: null, json: false } };
 
 describe("accepted", () => {
@@ -10,6 +10,8 @@ describe("accepted", () => {
     ["serve", SERVE],
     ["--config a.yaml", { ...SERVE, config: "a.yaml" }],
     ["serve --config=a.yaml", { ...SERVE, config: "a.yaml" }],
+    ["serve --takeover", { ...SERVE, takeover: true }],
+    ["--takeover --config a.yaml", { ...SERVE, config: "a.yaml", takeover: true }],
     ["demo", { name: "demo" }],
     ["check", { name: "check", config: null }],
     ["check --config a.yaml", { name: "check", config: "a.yaml" }],

@@ -13,29 +13,42 @@ const JOURNAL_LIMIT = 16 * 1024 * 1024;
 
 export interface SqliteFile {
   readonly client: Database;
+  /** Keeps other gateways out. Throws `StartError`. */
+  lock(): void;
+  unlock(): void;
   close(): void;
 }
 
-/** `:memory:` is accepted and forgets everything. Throws `StartError`. */
-export function openSqlite(path: string, log: Logger): SqliteFile {
+/**
+ * Opens and locks. `locked: false`: the caller has an agreement with the gateway that holds the lock.
+ * `:memory:` is accepted and forgets everything. Throws `StartError`.
+ */
+export function openSqlite(path: string, log: Logger, locked = true): SqliteFile {
   if (path === ":memory:") {
     const client = configured(path);
-    return { client, close: () => client.close() };
+    return { client, lock: () => {}, unlock: () => {}, close: () => client.close() };
   }
   prepareFile(path, log);
-  const lock = lockFile(path);
+  let lock = locked ? lockFile(path) : null;
+  const unlock = (): void => {
+    lock?.close();
+    lock = null;
+  };
   try {
     const client = configured(path);
     return {
       client,
+      lock: () => void (lock ??= lockFile(path)),
+      unlock,
       close() {
-        checkpoint(client);
+        // Without the lock the file is another gateway's by now.
+        if (lock) checkpoint(client);
         client.close();
-        lock.close();
+        unlock();
       },
     };
   } catch (error) {
-    lock.close();
+    unlock();
     throw error;
   }
 }

@@ -24,6 +24,10 @@ export interface Store {
   readonly backends: BackendsRepository;
   /** Changes by other gateways; null when this process is the only writer. */
   readonly changes: ChangeFeed | null;
+  /** Keeps other gateways off an embedded database. Throws `StartError` when one is there. */
+  lock(): void;
+  /** Lets another gateway have an embedded database; reading goes on. */
+  unlock(): void;
   /** Rejects with `StoreUnavailable`. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -31,6 +35,8 @@ export interface Store {
 
 export interface StoreOptions {
   readonly log: Logger;
+  /** False: `lock` comes later. Default true. */
+  readonly locked?: boolean;
   /** Milliseconds a start waits for PostgreSQL. Default 30 s. */
   readonly reachForMs?: number;
   /** Milliseconds between the heartbeats of the change feed. Default 15 s. */
@@ -44,8 +50,8 @@ export async function openStore(config: DatabaseConfig, options: StoreOptions): 
     : await openPostgresStore(config.url, options);
 }
 
-function openSqliteStore(path: string, { log }: StoreOptions): Store {
-  const file = openSqlite(path, log);
+function openSqliteStore(path: string, { log, locked }: StoreOptions): Store {
+  const file = openSqlite(path, log, locked);
   try {
     const clients = refusing(path, () => {
       migrateSqlite(file.client);
@@ -53,6 +59,8 @@ function openSqliteStore(path: string, { log }: StoreOptions): Store {
     });
     return {
       clients,
+      lock: file.lock,
+      unlock: file.unlock,
       backends: new SqliteBackends(file.client),
       changes: null,
       ping: async () => void file.client.query("SELECT 1").get(),
@@ -77,6 +85,9 @@ async function openPostgresStore(url: string, options: StoreOptions): Promise<St
     throw new StartError(EXIT.unavailable, message);
   }
   return {
+    // Any number of gateways may share it.
+    lock: () => {},
+    unlock: () => {},
     clients: new PostgresClients(pool),
     backends: new PostgresBackends(pool),
     changes: new ChangeFeed({ url, pool, log, ...(heartbeatMs ? { heartbeatMs } : {}) }),

@@ -5,13 +5,8 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "bun";
+import type { HandoverTarget } from "../../shared/messages.ts";
 import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
-
-/** Where a successor takes connections over: loopback ports, and what proves that it is us. */
-export interface HandoverTarget {
-  readonly ports: readonly number[];
-  readonly secret: string;
-}
 
 const LOOPBACK = "127.0.0.1";
 /** A secret of 64 characters, a space, an address of at most 45, a line feed. */
@@ -134,7 +129,7 @@ export function listenForHandover(secret: string, adopt: Adopt): HandoverListene
       error: (socket) => socket.data?.closeNow(),
     },
   });
-  return { port: listener.port, stop: () => void listener.stop() };
+  return { port: listener.port, stop: () => listener.stop() };
 }
 
 class FirstLine implements SocketEvents {

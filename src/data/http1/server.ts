@@ -9,12 +9,12 @@ import {
   type Dial,
   dialTo,
   type HandoverListener,
-  type HandoverTarget,
   listenForHandover,
   type SocketEvents,
 } from "./handover.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 import { MessageWriter } from "./message-writer.ts";
+import type { HandoverTarget } from "../../shared/messages.ts";
 
 export interface HttpServerOptions {
   readonly hostname: string;
