@@ -6,12 +6,21 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const ENTRIES = ["page.tsx", "page.css"];
+
 export function bundlePage(): { readonly script: string; readonly style: string } {
   const folder = mkdtempSync(join(tmpdir(), "gateway-dashboard-"));
   try {
-    const page = join(import.meta.dir, "page.tsx");
     const { exitCode, stderr } = Bun.spawnSync({
-      cmd: [process.execPath, "build", page, "--minify", "--target=browser", "--outdir", folder],
+      cmd: [
+        process.execPath,
+        "build",
+        ...ENTRIES,
+        "--minify",
+        "--target=browser",
+        "--outdir",
+        folder,
+      ],
       env: { ...process.env, NODE_ENV: "production" },
       cwd: import.meta.dir,
     });

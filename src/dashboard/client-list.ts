@@ -2,7 +2,7 @@
 // second, which clients those are every third. Nothing is asked for while nobody looks.
 
 import { computed, effect, signal } from "@preact/signals";
-import type { ClientOrder, ClientRow, ClientRows } from "../control/dashboard/model.ts";
+import type { ClientOrder, ClientRow, ClientRows } from "../control/dashboard/client-rows-model.ts";
 import { ask, link, Problem } from "./connection.ts";
 
 const PAGE = 25;

@@ -1,6 +1,6 @@
 // One client: its limit, its bucket as a gauge that moves, its totals, and the actions.
 
-import type { ClientRow as Client } from "../control/dashboard/model.ts";
+import type { ClientRow as Client } from "../control/dashboard/client-rows-model.ts";
 import { rates } from "./client-list.ts";
 import { amount, span, whole } from "./format.ts";
 import { Icon } from "./icons.tsx";

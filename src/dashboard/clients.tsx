@@ -3,23 +3,10 @@
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { type ClientRow as Row } from "../control/dashboard/model.ts";
+import { type ClientRow as Row } from "../control/dashboard/client-rows-model.ts";
 import { ClientDialog, type Editing } from "./client-dialog.tsx";
-import {
-  follow,
-  held,
-  loaded,
-  next,
-  order,
-  orderBy,
-  page,
-  prefix,
-  reload,
-  rows,
-  search,
-  trouble,
-  turn,
-} from "./client-list.ts";
+import { Controls, Pager } from "./client-controls.tsx";
+import { follow, held, loaded, prefix, reload, rows, trouble } from "./client-list.ts";
 import { ClientRow } from "./client-row.tsx";
 import { ask, state } from "./connection.ts";
 import { plural } from "./format.ts";
@@ -28,8 +15,6 @@ import { Icon } from "./icons.tsx";
 const editing = signal<Editing | null>(null);
 /** What the last action did, for who does not see it happen. */
 const said = signal("");
-
-const ORDERS = { id: "Name", admitted: "Most used", rejected: "Most rejected" } as const;
 
 export function Clients() {
   useEffect(follow, []);
@@ -68,41 +53,6 @@ export function Clients() {
         />
       )}
     </section>
-  );
-}
-
-function Controls() {
-  return (
-    <div class="controls">
-      <label class="search">
-        <span class="hidden">Find clients whose id begins with</span>
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Id begins with"
-          value={prefix.value}
-          maxlength={128}
-          spellcheck={false}
-          autocomplete="off"
-          // Other characters are in no id.
-          onInput={(event) => search(event.currentTarget.value.replace(/[^A-Za-z0-9._:@-]/g, ""))}
-        />
-      </label>
-      <fieldset class="choice">
-        <legend class="hidden">Order</legend>
-        {(["id", "admitted", "rejected"] as const).map((name) => (
-          <label key={name}>
-            <input
-              type="radio"
-              name="order"
-              checked={order.value === name}
-              onChange={() => orderBy(name)}
-            />
-            <span>{ORDERS[name]}</span>
-          </label>
-        ))}
-      </fieldset>
-    </div>
   );
 }
 
@@ -166,30 +116,5 @@ function Empty({ total }: { total: number }) {
   }
   return (
     <p class="empty">{prefix.value ? `No id begins with ${prefix.value}.` : "Nothing here."}</p>
-  );
-}
-
-function Pager() {
-  if (page.value === 1 && next.value === null) return null;
-  return (
-    <nav class="pager" aria-label="Pages of clients">
-      <button
-        class="icon"
-        aria-label="Page before"
-        disabled={page.value === 1}
-        onClick={() => turn(false)}
-      >
-        <Icon name="left" />
-      </button>
-      <span class="quiet">Page {page.value}</span>
-      <button
-        class="icon"
-        aria-label="Next page"
-        disabled={next.value === null}
-        onClick={() => turn(true)}
-      >
-        <Icon name="right" />
-      </button>
-    </nav>
   );
 }

@@ -3,6 +3,3 @@ declare module "*.svg" {
   const text: string;
   export default text;
 }
-
-// Styles are imported for the bundler to find them.
-declare module "*.css";

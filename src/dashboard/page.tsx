@@ -1,7 +1,5 @@
-// Where the page starts: the style, then the application.
+// Where the page starts.
 
-import "uplot/dist/uPlot.min.css";
-import "./page.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
 

@@ -34,7 +34,7 @@ async function load(gateway: Gateway, until: number): Promise<void> {
   }
 }
 
-await using backends = startHelloBackends(3, async (request, name) => {
+await using backends = startHelloBackends(3, async (_, name) => {
   await Bun.sleep(1 + Math.random() * (name === "backend-2" ? 12 : 4));
   const broken = name === "backend-3" && Math.random() < 0.004;
   return new Response(`<h1>${name}</h1>`, { status: broken ? 500 : 200 });
@@ -65,4 +65,5 @@ await page.setViewportSize({ width: 400, height: 860 });
 await Bun.sleep(600);
 await shoot("phone");
 await loading;
-console.log(browser.complaints, browser.foreign);
+const wrong = [...browser.complaints, ...browser.foreign];
+if (wrong.length > 0) throw new Error(wrong.join("\n"));

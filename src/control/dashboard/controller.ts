@@ -9,7 +9,7 @@ import { asset, shell } from "./assets.ts";
 import type { ClientRowsReader } from "./client-rows.ts";
 import * as docs from "./documentation.ts";
 import type { Feed } from "./feed.ts";
-import { BucketsQuery, ClientRowsQuery, DEFAULT_ROWS, MAX_ROWS } from "./model.ts";
+import { BucketsQuery, ClientRowsQuery, DEFAULT_ROWS, MAX_ROWS } from "./client-rows-model.ts";
 
 export interface DashboardOptions {
   readonly feed: Feed;

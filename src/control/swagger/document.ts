@@ -4,7 +4,7 @@
 import type { TSchema } from "elysia";
 import type { OpenAPIV3 } from "openapi-types";
 import { BulkReportBody, ClientBody, NewClientBody, PageBody } from "../clients/model.ts";
-import { ClientRowsBody } from "../dashboard/model.ts";
+import { ClientRowsBody } from "../dashboard/client-rows-model.ts";
 import { ExplanationBody } from "../explain/model.ts";
 import { GUARDED, REFUSALS, refusals } from "../openapi.ts";
 import { BackendsBody, BackendStatusBody, StatusBody } from "../status/model.ts";

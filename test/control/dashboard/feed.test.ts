@@ -19,8 +19,8 @@ const sample = (at: number, admitted: number) => ({
 /** The events of a stream, one at a time. */
 async function* events(answer: Response): AsyncGenerator<[name: string, data: unknown]> {
   let rest = "";
-  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream() as never)) {
-    const blocks = (rest + (chunk as unknown as string)).split("\n\n");
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    const blocks = (rest + chunk).split("\n\n");
     rest = blocks.pop()!;
     for (const block of blocks) {
       const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(block)!;
