@@ -18,15 +18,15 @@ export interface Cpu {
 
 const pinning = Bun.which("taskset") !== null && navigator.hardwareConcurrency > 1;
 
-export function pinned(core: number, command: readonly string[]): string[] {
-  return pinning ? ["taskset", "-c", String(core), ...command] : [...command];
+export function pinned(core: number | null, command: readonly string[]): string[] {
+  return pinning && core !== null ? ["taskset", "-c", String(core), ...command] : [...command];
 }
 
 export class Process {
   readonly #child: Bun.Subprocess<"ignore", "pipe" | "ignore", "pipe" | "ignore">;
 
   constructor(
-    core: number,
+    core: number | null,
     command: readonly string[],
     options: { env?: Record<string, string>; cwd?: string } = {},
   ) {
@@ -48,7 +48,7 @@ export class Process {
   }
 
   /** Resolves when `url` answers 200. */
-  async answers(url: string, timeoutMs = 60_000): Promise<void> {
+  async answers(url: string, { timeoutMs = 60_000, pollMs = 20 } = {}): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
       if (!this.running) throw new Error(`process ended with ${this.#child.exitCode}`);
@@ -59,7 +59,7 @@ export class Process {
       } catch {
         // Not listening yet.
       }
-      await Bun.sleep(20);
+      await Bun.sleep(pollMs);
     }
     throw new Error(`${url} did not answer 200 within ${timeoutMs} ms`);
   }
