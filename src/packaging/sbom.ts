@@ -43,12 +43,13 @@ function runtime(): Models.Component {
 }
 
 function library({ name, version, license, integrity }: Ingredient): Models.Component {
-  const [scope, rest] = name.startsWith("@") ? name.split("/") : [null, name];
-  const component = new Models.Component(Enums.ComponentType.Library, rest!, {
-    ...(scope && { group: scope }),
+  const slash = name.indexOf("/");
+  const [scope, rest] = [slash < 0 ? "" : name.slice(0, slash), name.slice(slash + 1)];
+  const component = new Models.Component(Enums.ComponentType.Library, rest, {
+    ...(scope !== "" && { group: scope }),
     version,
     bomRef: `${name}@${version}`,
-    purl: new PackageURL("npm", scope!, rest!, version, null, null).toString(),
+    purl: new PackageURL("npm", scope || null, rest, version, null, null).toString(),
   });
   component.licenses.add(licenseOf(license));
   if (integrity?.startsWith("sha512-")) {
