@@ -4,11 +4,13 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { settingsMarkdown } from "../src/config/reference.ts";
+import { metricsMarkdown } from "../src/control/metrics/reference.ts";
 
 const README = join(import.meta.dir, "..", "README.md");
 
 const TABLES: Readonly<Record<string, () => string>> = {
   settings: settingsMarkdown,
+  metrics: metricsMarkdown,
 };
 
 test.each(Object.keys(TABLES))("the %s table of the README comes from the code", async (name) => {

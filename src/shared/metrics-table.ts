@@ -28,7 +28,7 @@ const OWN_BOUNDS: readonly number[] = [
 
 /**
  * `request`: all of it, to the end of the answer's body. `upstream`: to the backend's headers.
- * `own`: from the request to the headers of its answer, without the waits for backends.
+ * `own`: from the request until it is sent to a backend or answered here.
  */
 export type HistogramName = "request" | "upstream" | "own";
 const BOUNDS: Readonly<Record<HistogramName, Float64Array>> = {

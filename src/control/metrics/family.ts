@@ -16,6 +16,8 @@ export interface Family {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram" | "summary";
   readonly help: string;
+  /** Names of the samples' labels, but for a bucket's bound. None when left out. */
+  readonly labels?: readonly string[];
   /** No samples: the family is left out. */
   readonly samples: (reading: Reading) => readonly Sample[];
 }

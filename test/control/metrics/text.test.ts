@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { FAMILIES } from "../../../src/control/metrics/catalogue.ts";
 import { formatFor } from "../../../src/control/metrics/negotiate.ts";
 import { familyText, type MetricsFormat, metricsText } from "../../../src/control/metrics/text.ts";
+import { takeReading } from "../../../src/control/metrics/sources.ts";
 import { BackendTable } from "../../../src/shared/backend-table.ts";
 import { counter, MetricsTable } from "../../../src/shared/metrics-table.ts";
 import { ProcessState, READY } from "../../../src/shared/process-state.ts";
@@ -146,6 +147,16 @@ describe("the text", () => {
     }
     expect(text.endsWith("\n")).toBe(true);
     expect(text).not.toMatch(/NaN|undefined/);
+  });
+
+  test("samples have the labels that their family says", () => {
+    const reading = takeReading(busy().sources);
+    for (const { name, labels = [], samples } of FAMILIES) {
+      for (const sample of samples(reading)) {
+        const { le: _, ...others } = sample.labels ?? {};
+        expect([name, Object.keys(others)]).toEqual([name, [...labels]]);
+      }
+    }
   });
 
   test("label values and help are escaped", () => {

@@ -82,5 +82,5 @@ function perBackend(
       const value = read(backend);
       return value === null ? [] : [{ labels: { backend: backend.url }, value }];
     });
-  return { name, type, help, samples };
+  return { name, type, help, labels: ["backend"], samples };
 }

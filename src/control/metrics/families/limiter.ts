@@ -11,6 +11,7 @@ export const LIMITER: readonly Family[] = [
     name: "gateway_limiter_decisions_total",
     type: "counter",
     help: "What buckets said, of registered clients and of anonymous addresses.",
+    labels: ["bucket", "decision"],
     samples: ({ metrics }) =>
       BUCKETS.flatMap((bucket) =>
         OUTCOMES.map((decision) => ({
@@ -23,6 +24,7 @@ export const LIMITER: readonly Family[] = [
     name: "gateway_limiter_given_up_total",
     type: "counter",
     help: "Requests limited because their bucket changed under every try; expected to stay 0.",
+    labels: ["bucket"],
     samples: ({ anonymous, clientsGivenUp }) => [
       { labels: { bucket: "client" }, value: clientsGivenUp },
       { labels: { bucket: "anonymous" }, value: anonymous.givenUp },

@@ -14,6 +14,7 @@ export const PROCESS: readonly Family[] = [
     name: "gateway_build_info",
     type: "gauge",
     help: "Always 1; the version is in the labels.",
+    labels: ["version", "bun"],
     samples: ({ version }) => [{ labels: { version, bun: Bun.version }, value: 1 }],
   },
   {

@@ -33,12 +33,14 @@ export const REQUESTS: readonly Family[] = [
     name: "gateway_requests_total",
     type: "counter",
     help: "Requests by what was decided about them, method, and status class of the answer.",
+    labels: ["decision", "method", "status_class"],
     samples: answers,
   },
   {
     name: "gateway_responses_total",
     type: "counter",
     help: "Answers by who made them, a backend or the gateway itself, and status class.",
+    labels: ["origin", "status_class"],
     samples: ({ metrics }) =>
       ORIGINS.flatMap((origin) =>
         STATUS_CLASSES.map((status_class) => ({
@@ -68,13 +70,14 @@ export const REQUESTS: readonly Family[] = [
   {
     name: "gateway_own_duration_seconds",
     type: "histogram",
-    help: "Time from a request to the headers of its answer, without the waits for backends.",
+    help: "Time from a request until it is sent to a backend or answered here; those tried more than once are left out.",
     samples: ({ metrics }) => histogramSamples(metrics.histogram("own")),
   },
   {
     name: "gateway_upstream_failures_total",
     type: "counter",
     help: "Tries to forward a request that brought no answer, by reason.",
+    labels: ["reason"],
     samples: (reading) => byLabel(reading, "reason", UPSTREAM_FAILURES),
   },
   counted("gateway_upstream_retries_total", "upstream_retries", "Tries after the first one."),
