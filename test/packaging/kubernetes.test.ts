@@ -64,7 +64,7 @@ describe("the API's schema", () => {
       expect(await check(manifests)).toContain("No type errors");
       const misspelt = structuredClone(manifests) as unknown as { spec: Record<string, unknown> }[];
       misspelt[1]!.spec["replica"] = 1;
-      expect(await check(misspelt as never)).toContain("'replica' does not exist");
+      expect(await check(misspelt as never)).toContain("does not exist in type 'IDeploymentSpec'");
     } finally {
       await rm(folder, { recursive: true });
     }
