@@ -58,6 +58,7 @@ test("the demo answers as it says, survives a killed backend, and leaves nothing
     );
 
     process.kill(backends[0]!);
+    expect(await isGone(backends[0]!)).toBe(true);
     for (let i = 0; i < 6; i++) {
       const response = await ask();
       expect(response.status).toBe(200);

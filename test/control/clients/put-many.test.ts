@@ -141,9 +141,9 @@ describe.each(dialects)("many clients in $kind", ({ kind, missing, prepare, crea
     expect(plane.take("a", 9)).toBe(5);
   });
 
-  test.skipIf(missing !== null || kind !== "postgres")(
-    "another gateway on the database follows",
-    async () => {
+  // SQLite has one gateway a file, so there is no other one to follow.
+  if (kind === "postgres") {
+    run("another gateway on the database follows", async () => {
       const other = await ControlPlane.on(config);
       try {
         value(await plane.clients.putMany([{ client_id: "a", capacity: 5, ...slow }]));
@@ -153,6 +153,6 @@ describe.each(dialects)("many clients in $kind", ({ kind, missing, prepare, crea
       } finally {
         await other.close();
       }
-    },
-  );
+    });
+  }
 });
