@@ -3,18 +3,13 @@
 // `worker.ts`.
 
 import { Elysia } from "elysia";
-import {
-  controlRoutes,
-  type ControlRoutesOptions,
-  type Otherwise,
-  ROUTING,
-} from "./control/routes.ts";
+import { controlRoutes, type ControlRoutesOptions, ROUTING } from "./control/routes.ts";
 import type { LogFields } from "./shared/log.ts";
 import { problem } from "./shared/problem.ts";
 
 export interface AppOptions extends ControlRoutesOptions {
   /** Answers everything that is not a control route. */
-  readonly proxy: Otherwise;
+  readonly proxy: (request: Request) => Response | Promise<Response>;
 }
 
 export function createApp(options: AppOptions) {
@@ -27,12 +22,15 @@ export function createApp(options: AppOptions) {
         log.error("unexpected error", describe(error));
         return problem(500, { title: "Internal Server Error", detail: "The gateway failed." });
       })
-      // The catch-all stands in there too: which of both a request is for is decided in one place.
-      .use(controlRoutes(options, proxy))
+      .use(controlRoutes(options))
+      // Bodies are not for Elysia to read, and taking the context apart here keeps it from parsing
+      // query, cookies and headers.
+      .all("/*", ({ request }) => proxy(request), { parse: "none", detail: { hide: true } })
   );
 }
 
-function describe(error: unknown): LogFields {
+/** An error for the log. */
+export function describe(error: unknown): LogFields {
   return error instanceof Error
     ? { error: error.message, stack: error.stack }
     : { error: JSON.stringify(error) };

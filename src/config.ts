@@ -27,6 +27,8 @@ export interface Config {
   readonly port: number;
   readonly backends: readonly BackendConfig[];
   readonly balancer: BalancerName;
+  /** How requests reach `http` backends: by Bun's `fetch`, or by our own pooled connections. */
+  readonly transport: "fetch" | "pooled";
   /** Backends may be at link-local and metadata addresses. */
   readonly allowLinkLocal: boolean;
   readonly database: DatabaseConfig;
@@ -108,6 +110,7 @@ function assemble(values: Values): Config {
     port: values.PORT,
     backends: values.BACKENDS,
     balancer: values.BALANCER,
+    transport: values.TRANSPORT,
     allowLinkLocal: values.ALLOW_LINK_LOCAL,
     database: values.DATABASE_URL,
     workers: values.WORKERS,

@@ -2,13 +2,18 @@
 // public port beside the other workers, and drains. Only wiring.
 
 import pkg from "../package.json" with { type: "json" };
-import { createApp } from "./app.ts";
+import { createApp, describe } from "./app.ts";
 import { BackendsStandIn } from "./control/backends/stand-in.ts";
 import { ControlCalls } from "./control/calls.ts";
 import { ClientsStandIn } from "./control/clients/stand-in.ts";
 import { ClientRowsReader } from "./control/dashboard/client-rows.ts";
 import { Feed } from "./control/dashboard/feed.ts";
 import { metricsText } from "./control/metrics/text.ts";
+import { CONTROL_PREFIXES } from "./control/routes.ts";
+import { createFront } from "./data/front.ts";
+import { DeadlineWheel, TICK_MS } from "./data/http1/deadlines.ts";
+import type { Passage } from "./data/http1/fetch-adapter.ts";
+import { type HttpServer, listenHttp } from "./data/http1/server.ts";
 import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createExplain } from "./data/proxy/explain.ts";
@@ -28,13 +33,15 @@ import { ProcessState } from "./shared/process-state.ts";
 declare const self: Worker;
 
 type Start = Extract<ToWorker, { type: "start" }>;
-type App = ReturnType<typeof createApp>;
+type Listen = Extract<ToWorker, { type: "listen" }>;
 
 const post = (message: FromWorker): void => self.postMessage(message);
 const lines = new LineBatch((batch) => post({ type: "log", lines: batch }));
 const calls = new ControlCalls(post);
 const pongs = new Map<number, (pong: ClockPong) => void>();
-let app: App | null = null;
+const deadlines = new DeadlineWheel(performance.now());
+let front: ReturnType<typeof createFront> | null = null;
+let server: HttpServer | null = null;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
 let feed: Feed | null = null;
@@ -45,7 +52,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       void start(data);
       break;
     case "listen":
-      listen(data.host, data.port);
+      listen(data);
       break;
     case "control-reply":
       calls.settle(data.call, data.result);
@@ -53,6 +60,21 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "clock-pong":
       pongs.get(data.ping)?.(data);
       pongs.delete(data.ping);
+      break;
+    case "hold":
+      server?.hold();
+      // A request that has begun may be on its way to its bucket, no further than this turn.
+      setImmediate(() => post({ type: "held" }));
+      break;
+    case "release":
+      server?.release();
+      break;
+    case "hand-over":
+      feed?.close();
+      server?.handOver(data.target);
+      break;
+    case "leave-port":
+      void leavePort();
       break;
     case "drain":
       void drain();
@@ -78,7 +100,8 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   const metrics = new MetricsTable(tables.metrics, worker);
   const state = new ProcessState(tables.state);
   if (access) accessLog = createAccessLog({ format, write: (batch) => lines.write(batch) });
-  const proxy = createPipeline({
+  const onError = (error: unknown): void => log.error("unexpected error", describe(error));
+  const pipeline = createPipeline({
     config,
     clients: table,
     anonymous: new BusyAddresses(tables.busyAddresses, worker).watch(anonymous),
@@ -86,7 +109,9 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     metrics,
     clock,
     accessLog,
+    deadlines,
     onBackendFailed: (slot) => post({ type: "backend-failed", slot }),
+    onError,
   });
   feed = new Feed({
     metrics,
@@ -99,8 +124,10 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     workers: config.workers,
     database: config.database.kind,
   });
-  app = createApp({
-    proxy,
+  const passages = new WeakMap<Request, Passage>();
+  const app = createApp({
+    proxy: (request) => pipeline.fetch(request, passages.get(request)!),
+    peerOf: (request) => passages.get(request)?.exchange.peerAddress ?? null,
     clients,
     backendChanges: new BackendsStandIn(calls),
     usage: new UsageStandIn(calls),
@@ -123,30 +150,50 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
         version: pkg.version,
       }),
   });
+  front = createFront({
+    transport: config.transport,
+    reserved: CONTROL_PREFIXES,
+    app: (request, passage) => {
+      passages.set(request, passage);
+      return app.handle(request);
+    },
+    pipeline,
+    onError,
+  });
   post({ type: "loaded" });
 }
 
-function listen(hostname: string, port: number): void {
+function listen({ host, port, listeners, handoverSecret }: Listen): void {
+  const { timeouts } = config!;
   try {
-    app!.listen({
-      hostname,
+    server = listenHttp({
+      hostname: host,
       port,
       reusePort: true,
-      idleTimeout: Math.min(Math.ceil(config!.timeouts.idleMs / 1000), 255),
-      // MAX_BODY is enforced by the pipeline, which can say so in a problem body.
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      development: false,
+      listeners,
+      handoverSecret,
+      deadlines,
+      limits: { idleMs: timeouts.idleMs },
+      handler: front!,
     });
-    post({ type: "listening" });
+    setInterval(() => deadlines.advance(performance.now()), TICK_MS);
+    post({ type: "listening", handoverPort: server.handoverPort });
   } catch (error) {
     post({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   }
 }
 
+async function leavePort(): Promise<void> {
+  const empty = server?.leavePort();
+  post({ type: "left-port" });
+  await empty;
+  post({ type: "empty" });
+}
+
 /** Resolves in silence: the main thread bounds how long it waits. */
 async function drain(): Promise<void> {
   feed?.close();
-  await app?.server?.stop(false);
+  await server?.drain();
   accessLog?.flush();
   lines.flush();
   post({ type: "drained" });

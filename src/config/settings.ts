@@ -54,6 +54,11 @@ export const SETTINGS = {
   PORT: setting(kinds.integer(0, 65_535), "3030", "port to listen on; `0` takes a free one"),
   BACKENDS: setting(backends, "none", "where requests go; a weight is a share of the traffic"),
   BALANCER: setting(kinds.oneOf(...BALANCERS), "round_robin", "how a backend is chosen"),
+  TRANSPORT: setting(
+    kinds.oneOf("fetch", "pooled"),
+    "fetch",
+    "how requests reach `http` backends: by Bun's client, or byte for byte over own connections",
+  ),
   ALLOW_LINK_LOCAL: setting(
     kinds.onOff,
     "off",

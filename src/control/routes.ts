@@ -7,7 +7,6 @@ import { type AnyElysia, Elysia } from "elysia";
 import type { Config } from "../config.ts";
 import type { ClientsPort } from "../shared/clients.ts";
 import type { Logger } from "../shared/log.ts";
-import { problem } from "../shared/problem.ts";
 import { createAccess } from "./access.ts";
 import { backendsController, type BackendsControllerOptions } from "./backends/controller.ts";
 import { clientsController } from "./clients/controller.ts";
@@ -30,6 +29,8 @@ export interface ControlRoutesOptions
   readonly clients: ClientsPort;
   readonly dashboard: DashboardOptions;
   readonly admin: Config["admin"];
+  /** The address of the connection that a request came by; null when nobody knows. */
+  readonly peerOf: (request: Request) => string | null;
   /** Of the gateway, for the OpenAPI document. */
   readonly version: string;
   readonly log: Logger;
@@ -53,71 +54,32 @@ export const ROUTING = {
   handler: { standardHostname: false },
 } as const;
 
-/** Answers what is no control route. */
-export type Otherwise = (request: Request, server: Server) => Response | Promise<Response>;
-
-/**
- * The application must have been created with `ROUTING`. `otherwise` becomes its catch-all, which
- * stands here because of one case: of a request without a Host, HTTP/1.0's, Bun makes no URL, so
- * Elysia takes a part of the target for the path and finds no control route.
- */
-export function controlRoutes(options: ControlRoutesOptions, otherwise?: Otherwise) {
+/** The application must have been created with `ROUTING`. */
+export function controlRoutes(options: ControlRoutesOptions) {
   const answer = createControl(options);
   const routes = new Elysia();
   const hook = { parse: "none" as const, detail: { hide: true } };
-  const control = (request: Request, server: Server | null) =>
-    answer(request, server?.requestIP(request)?.address ?? null);
-  /** Elysia's choice, but for a bare target, where its idea of the path is wrong. */
-  const choose = (request: Request, server: Server | null, isControl: boolean) => {
-    const reserved = isBareTarget(request.url) ? isReserved(request.url) : isControl;
-    return reserved || !otherwise ? control(request, server) : otherwise(request, server!);
-  };
-  // Elysia reads these functions' text: taking the context as a whole would make it parse query,
+  // Elysia reads this function's text: taking the context as a whole would make it parse query,
   // cookies and headers first, which costs 3 µs a request.
-  const toControl = ({ request, server }: Context) => choose(request, server, true);
+  const toControl = ({ request }: { readonly request: Request }) => answer(request);
   for (const prefix of CONTROL_PREFIXES) {
     routes.all(prefix, toControl, hook).all(`${prefix}/*`, toControl, hook);
   }
-  if (otherwise) routes.all("/*", ({ request, server }) => choose(request, server, false), hook);
   return routes;
-}
-
-type Server = Bun.Server<unknown>;
-type Context = { readonly request: Request; readonly server: Server | null };
-
-/** Bun gives the target alone where it could make no URL: Host missing or malformed. */
-function isBareTarget(url: string): boolean {
-  return url.charCodeAt(0) === 47; // "/"
-}
-
-function isReserved(target: string): boolean {
-  const path = absolute(target).pathname;
-  return CONTROL_PREFIXES.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-}
-
-function absolute(target: string): URL {
-  // Not new URL(target, base): "//x" would name another host.
-  return new URL(`http://localhost${target}`);
 }
 
 function createControl(options: ControlRoutesOptions) {
   const app = controlApp(options);
   const access = createAccess(options.admin);
   const open = openPaths(options.admin.token !== null);
-  return async (request: Request, peer: string | null): Promise<Response> => {
-    const bare = isBareTarget(request.url);
-    if (bare && request.headers.has("host")) {
-      return problem(400, { title: "Bad Request", detail: "The Host header is not valid." });
-    }
-    const url = bare ? absolute(request.url) : new URL(request.url);
-    const path = url.pathname;
-    const refused = open.has(path) ? null : access(request, peer);
+  return async (request: Request): Promise<Response> => {
+    const path = new URL(request.url).pathname;
+    const refused = open.has(path) ? null : access(request, options.peerOf(request));
     if (refused) return finish(isPageVisit(request, refused, path) ? signInPage() : refused);
     // HEAD is GET without the body (RFC 9110 §9.3.2), which the server leaves out by itself.
-    const method = request.method === "HEAD" ? "GET" : request.method;
-    const same = method === request.method && !bare;
-    const { headers, body } = request;
-    return finish(await app.handle(same ? request : new Request(url, { method, headers, body })));
+    const same = request.method !== "HEAD";
+    const { headers, url } = request;
+    return finish(await app.handle(same ? request : new Request(url, { headers })));
   };
 }
 

@@ -10,13 +10,16 @@ const send = (method: string, target: string, headers: Record<string, string> = 
   sendRaw(server.port, rawRequest(method, target, headers));
 
 describe("a target is either a control route's or goes on to a backend", () => {
-  // Matched as they are after the URL's dot segments are resolved: an encoded letter is another
-  // path, which a filter in front of the gateway would also take for another.
+  // Matched byte by byte, as a filter in front of the gateway would: an encoded letter is another
+  // path, and what a URL would resolve to another path is refused.
   test.each([
     ["/clients", 200],
     ["/clients?limit=1", 200],
-    ["/x/../clients", 200],
-    ["/x/%2e%2e/clients", 200],
+    ["/x/../clients", 400],
+    ["/x/%2e%2e/clients", 400],
+    ["/clients/../x", 400],
+    ["/clients/%2e%2e/x", 400],
+    ["//clients", 400],
     ["http://localhost/clients", 200],
     ["/clients/", 404],
     ["/clients/a/b", 404],
@@ -44,7 +47,6 @@ describe("a target is either a control route's or goes on to a backend", () => {
 
   test.each([
     "/",
-    "//clients",
     "/%63lients",
     "/clients%2Fx",
     "/clients%00",
@@ -52,8 +54,6 @@ describe("a target is either a control route's or goes on to a backend", () => {
     "/clientsx",
     "/CLIENTS",
     "/x/clients",
-    "/clients/../x",
-    "/clients/%2e%2e/x",
     "/swaggerx",
     "/-healthy",
     "/api?to=/clients",
@@ -72,24 +72,21 @@ describe("a target is either a control route's or goes on to a backend", () => {
   });
 
   test("a malformed host gives no control answer", async () => {
-    // Bun makes no URL of it, and Elysia then takes a part of the target for the path.
     for (const target of ["/clients", "/clients/abcdef", "/swagger/json", "/-/healthy"]) {
       expect((await send("GET", target, { Host: "a b" })).status).toBe(400);
     }
     expect(server.proxied).toEqual([]);
-    // What the proxy does with a malformed host is its own matter.
-    expect((await send("GET", "/foobar/clients", { Host: "a b" })).text).toContain("a backend");
   });
 
   test("without a host, as HTTP/1.0 has it, control routes stay control routes", async () => {
     const bare = (target: string) => sendRaw(server.port, `GET ${target} HTTP/1.0\r\n\r\n`);
     // Old load balancers check like this.
     expect((await bare("/-/healthy")).text).toContain('{"status":"ok"}');
-    for (const target of ["/clients", "/clients/abcdef", "/swagger/json", "/x/../clients/abcdef"]) {
+    for (const target of ["/clients", "/clients/abcdef", "/swagger/json"]) {
       expect([target, (await bare(target)).status]).toEqual([target, 403]);
     }
     expect(server.proxied).toEqual([]);
-    for (const target of ["/foobar/clients", "/something/else", "//clients/abcdef"]) {
+    for (const target of ["/foobar/clients", "/something/else"]) {
       expect((await bare(target)).text).toContain("from a backend");
     }
   });
@@ -98,7 +95,7 @@ describe("a target is either a control route's or goes on to a backend", () => {
 describe("other methods", () => {
   const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
   test.each([
-    ["/clients", "GET, HEAD, POST"],
+    ["/clients", "GET, HEAD, POST, PUT"],
     ["/clients/x", "GET, HEAD, PUT, PATCH, DELETE"],
     ["/swagger", "GET, HEAD"],
     ["/swagger/json", "GET, HEAD"],

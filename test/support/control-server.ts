@@ -2,7 +2,17 @@
 // stands for the proxy and records what would have gone on to a backend.
 
 import { Elysia } from "elysia";
-import { controlRoutes, type ControlRoutesOptions, ROUTING } from "../../src/control/routes.ts";
+import {
+  CONTROL_PREFIXES,
+  controlRoutes,
+  type ControlRoutesOptions,
+  ROUTING,
+} from "../../src/control/routes.ts";
+import { createFront } from "../../src/data/front.ts";
+import { DeadlineWheel } from "../../src/data/http1/deadlines.ts";
+import type { Exchange } from "../../src/data/http1/exchange.ts";
+import type { Passage } from "../../src/data/http1/fetch-adapter.ts";
+import { listenHttp } from "../../src/data/http1/server.ts";
 import type { LogFields, Logger } from "../../src/shared/log.ts";
 import { BackendsInMemory } from "./backends-in-memory.ts";
 import { ClientsInMemory } from "./clients-in-memory.ts";
@@ -30,38 +40,64 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
   const backends = new BackendsInMemory();
   const proxied: string[] = [];
   const errors: LoggedLine[] = [];
+  const passages = new WeakMap<Request, Passage>();
   const app = new Elysia(ROUTING)
     .use(
-      controlRoutes(
-        {
-          clients,
-          backendChanges: backends,
-          dashboard: testDashboard(clients),
-          usage: noUsage,
-          explain: () => ({
-            decision: "bad",
-            status: 400,
-            reasons: ["This is a test."],
-            identity: null,
-            bucket: null,
-            backend: null,
-          }),
-          admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
-          version: "0.0.0-test",
-          log: recorder(errors),
-          readiness: () => ({ ready: true }),
-          backends: () => backends.table.snapshot(),
-          metrics: () => "",
-          ...options,
-        },
-        ({ url: target }) => {
-          proxied.push(target);
-          return new Response("from a backend");
-        },
-      ),
+      controlRoutes({
+        clients,
+        backendChanges: backends,
+        dashboard: testDashboard(clients),
+        usage: noUsage,
+        explain: () => ({
+          decision: "bad",
+          status: 400,
+          reasons: ["This is a test."],
+          identity: null,
+          bucket: null,
+          backend: null,
+        }),
+        admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
+        version: "0.0.0-test",
+        log: recorder(errors),
+        readiness: () => ({ ready: true }),
+        backends: () => backends.table.snapshot(),
+        metrics: () => "",
+        peerOf: (request) => passages.get(request)?.exchange.peerAddress ?? null,
+        ...options,
+      }),
     )
-    .listen({ port: 0, hostname: "127.0.0.1", reusePort: false });
-  const port = app.server!.port!;
+    .all(
+      "/*",
+      ({ request }) => {
+        proxied.push(request.url);
+        return new Response("from a backend");
+      },
+      { parse: "none" },
+    );
+  const reached = ({ head }: Exchange): void => void proxied.push(head.target);
+  const server = listenHttp({
+    hostname: "127.0.0.1",
+    port: 0,
+    deadlines: new DeadlineWheel(0),
+    handler: createFront({
+      transport: "fetch",
+      reserved: CONTROL_PREFIXES,
+      app: (request, passage) => {
+        passages.set(request, passage);
+        return app.handle(request);
+      },
+      pipeline: {
+        fetch: () => new Response(),
+        relay: reached,
+        refuse: (exchange, status) => {
+          exchange.begin(status, "Refused");
+          exchange.send(0, Buffer.alloc(0), 0, 0, true);
+        },
+      },
+      onError: (error) => errors.push({ message: String(error), fields: undefined }),
+    }),
+  });
+  const { port } = server;
   const url = `http://127.0.0.1:${port}`;
   return {
     port,
@@ -71,7 +107,7 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
     proxied,
     errors,
     fetch: (path, init) => fetch(url + path, init),
-    [Symbol.asyncDispose]: async () => void (await app.stop(true)),
+    [Symbol.asyncDispose]: async () => server.stop(),
   };
 }
 

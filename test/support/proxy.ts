@@ -1,6 +1,13 @@
 // The proxied path alone, over real tables and real sockets: one thread, no control plane. Tests of
-// the data plane start it with the backends and settings they need.
+// the data plane start it with the backends and settings they need, over either transport.
 
+import { Elysia } from "elysia";
+import { ROUTING } from "../../src/control/routes.ts";
+import { createFront, type Transport } from "../../src/data/front.ts";
+import { DeadlineWheel, TICK_MS } from "../../src/data/http1/deadlines.ts";
+import type { Passage } from "../../src/data/http1/fetch-adapter.ts";
+import type { ServerLimits } from "../../src/data/http1/limits.ts";
+import { listenHttp } from "../../src/data/http1/server.ts";
 import { type AccessLog, createAccessLog } from "../../src/data/proxy/access-log.ts";
 import { createPipeline, type PipelineOptions } from "../../src/data/proxy/pipeline.ts";
 import { AnonymousTable } from "../../src/shared/anonymous-table.ts";
@@ -11,20 +18,18 @@ import { MetricsTable } from "../../src/shared/metrics-table.ts";
 
 export interface ProxyOptions {
   readonly backends: readonly string[];
+  /** Default `fetch`. */
+  readonly transport?: Transport;
   readonly clients?: Readonly<
     Record<string, { capacity: number; ratePerSec: number; tokens?: number }>
   >;
   readonly anonymous?: { capacity: number; ratePerSec: number };
   readonly config?: Partial<PipelineOptions["config"]> & { requestMs?: number };
-  /** Seconds that a connection may be idle. */
-  readonly idleTimeout?: number;
+  readonly limits?: Partial<ServerLimits>;
   /** Connection failures that make a backend unhealthy. */
   readonly fall?: number;
   /** Failures of any kind that speak for ejecting a backend. */
   readonly ejectAfter?: number;
-  readonly server?: (
-    handler: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>,
-  ) => Bun.Server<undefined>;
 }
 
 export interface Proxy extends AsyncDisposable {
@@ -35,11 +40,18 @@ export interface Proxy extends AsyncDisposable {
   readonly metrics: MetricsTable;
   /** Slots that failures to connect made unhealthy. */
   readonly failedSlots: number[];
+  /** What nobody expected. */
+  readonly errors: unknown[];
   /** Lines of the access log so far, flushed now. */
   logLines(): Record<string, unknown>[];
   /** Settles when nothing is in flight any more, here and at every backend. */
   idle(): Promise<void>;
+  /** Stops listening; settles when the last exchange is over. */
+  drain(): Promise<void>;
 }
+
+/** For tests that hold for both. */
+export const TRANSPORTS = ["fetch", "pooled"] as const;
 
 const ROW = { workers: 1 };
 
@@ -50,7 +62,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     clients.add(id, { capacity, ratePerSec }, tokens ?? capacity, clock());
   }
   const bucket = options.anonymous ?? { capacity: 1e6, ratePerSec: 1e6 };
-  const { fall = 3, ejectAfter = 0 } = options;
+  const { fall = 3, ejectAfter = 0, transport = "fetch" } = options;
   const backends = new BackendTable(BackendTable.reserve({ ...ROW, fall, ejectAfter }), 0);
   backends.setBackends(options.backends.map((url) => ({ url, weight: 1 })));
   for (const { slot } of backends.snapshot()) backends.setHealthy(slot, true, Date.now());
@@ -61,12 +73,14 @@ export function startProxy(options: ProxyOptions): Proxy {
     write: (lines) => (log += lines),
   });
   const { requestMs = 60_000, ...config } = options.config ?? {};
-  const { idleTimeout = 60 } = options;
   const failedSlots: number[] = [];
-  const handler = createPipeline({
+  const errors: unknown[] = [];
+  const onError = (error: unknown): void => void errors.push(error);
+  const deadlines = new DeadlineWheel(performance.now());
+  const pipeline = createPipeline({
     config: {
       maxBody: 10_000_000,
-      timeouts: { requestMs, connectMs: 2000, idleMs: idleTimeout * 1000, drainMs: 30_000 },
+      timeouts: { requestMs, connectMs: 2000, idleMs: 60_000, drainMs: 30_000 },
       trustedProxies: [],
       unknownClients: "anonymous",
       ...config,
@@ -77,28 +91,47 @@ export function startProxy(options: ProxyOptions): Proxy {
     metrics,
     clock,
     accessLog,
+    deadlines,
     onBackendFailed: (slot) => failedSlots.push(slot),
+    onError,
   });
-  const serve =
-    options.server ??
-    ((fetch) =>
-      Bun.serve<undefined>({
-        hostname: "127.0.0.1",
-        port: 0,
-        idleTimeout,
-        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        fetch,
-      }));
-  const server = serve(handler);
+  const passages = new WeakMap<Request, Passage>();
+  // Mounted as the gateway mounts it: Elysia must neither read bodies nor touch answers.
+  const app = new Elysia(ROUTING).all(
+    "/*",
+    ({ request }) => pipeline.fetch(request, passages.get(request)!),
+    { parse: "none" },
+  );
+  const front = createFront({
+    transport,
+    reserved: [],
+    app: (request, passage) => {
+      passages.set(request, passage);
+      return app.handle(request);
+    },
+    pipeline,
+    onError,
+  });
+  const server = listenHttp({
+    hostname: "127.0.0.1",
+    port: 0,
+    deadlines,
+    handler: front,
+    limits: options.limits ?? {},
+    onError,
+  });
+  const ticking = setInterval(() => deadlines.advance(performance.now()), TICK_MS);
   const inFlight = (): number =>
     backends.snapshot().reduce((sum, backend) => sum + backend.inFlight, metrics.inFlight());
   return {
-    port: server.port!,
+    port: server.port,
     url: `http://127.0.0.1:${server.port}`,
     clients,
     backends,
     metrics,
     failedSlots,
+    errors,
+    drain: () => server.drain(),
     logLines() {
       accessLog.flush();
       return log
@@ -107,7 +140,7 @@ export function startProxy(options: ProxyOptions): Proxy {
         .map((line) => JSON.parse(line));
     },
     async idle() {
-      // Nothing announces the end of a stream that Bun has torn down, so this looks repeatedly.
+      // Nothing announces the end of everything, so this looks repeatedly.
       const until = performance.now() + 3000;
       while (inFlight() !== 0) {
         if (performance.now() > until) throw new Error(`${inFlight()} still in flight`);
@@ -115,8 +148,9 @@ export function startProxy(options: ProxyOptions): Proxy {
       }
     },
     async [Symbol.asyncDispose]() {
+      clearInterval(ticking);
       accessLog.flush();
-      await server.stop(true);
+      server.stop();
     },
   };
 }

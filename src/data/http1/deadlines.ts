@@ -3,7 +3,8 @@
 // the slot comes up. The worker's root calls `advance` about once a tick; nothing here reads a clock.
 // Always holds: an entry's slot comes up no later than it is due, unless it is due never.
 
-const TICK_MS = 100;
+/** Milliseconds: how often `advance` should be called. */
+export const TICK_MS = 100;
 const SLOTS = 1024;
 
 export interface DeadlineOwner {

@@ -1,114 +1,201 @@
 // Serves exchanges by a function of fetch's shape: for control routes and Elysia, off the hot path.
-// The target is taken as it is; one that a URL would rewrite is still told apart by `rawTarget`.
+// A request that cannot be said as a `Request` without losing or altering something is told apart
+// before: Bun turns unknown methods into GET, drops bodies of GET, and rewrites targets.
 
+import { peek } from "bun";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
+import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
+import { reasonOf } from "./reasons.ts";
 import type { BodyConsumer } from "./request-body.ts";
+import type { RequestHead } from "./request-head.ts";
 
-export interface FetchInfo {
-  readonly remoteAddress: string;
-  /** The request target as it was sent; `Request.url` has dot segments and escapes resolved. */
-  readonly rawTarget: string;
+/** How an answer ended: `left` by the client, or `broken` at its source. */
+export type PassageEnd = "whole" | "left" | "broken";
+
+export interface PassageListener {
+  /** The client has left. `onOver` follows, once whoever makes the answer has ended. */
+  onLeft(): void;
+  onOver(end: PassageEnd): void;
 }
-export type Fetch = (request: Request, info: FetchInfo) => Response | Promise<Response>;
+
+/** An exchange on its way through a function of fetch's shape. */
+export interface Passage {
+  readonly exchange: Exchange;
+  listener: PassageListener | null;
+}
+
+/** Why a request cannot pass. */
+export interface Unfit {
+  readonly status: 400 | 501;
+  /** A sentence for people. */
+  readonly detail: string;
+}
+
+export interface FetchHandlerOptions {
+  readonly fetch: (request: Request, passage: Passage) => Response | Promise<Response>;
+  /** Has to answer. */
+  readonly onUnfit: (exchange: Exchange, unfit: Unfit) => void;
+  /** The function threw, or its answer's body broke and nobody listens to the passage. */
+  readonly onError: (error: unknown) => void;
+}
 
 const NOTHING = Buffer.alloc(0);
+/** Bytes of an answer whose head waits for its first piece, so that both leave in one write. */
+const ONE_WRITE = 65_536;
 
-/** `onError`: the function threw or its answer's body broke. The client sees 500 or a truncation. */
-export function toFetchHandler(
-  fetch: Fetch,
-  onError: (error: unknown) => void = () => {},
-): (exchange: Exchange) => void {
+/** What ends at this hop, and the framing of the body that was undone. */
+const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT);
+/** What this hop writes itself. */
+const FRAMING = new Set(["content-length", "transfer-encoding", "connection", "keep-alive"]);
+
+export function toFetchHandler(options: FetchHandlerOptions): (exchange: Exchange) => void {
   return (exchange) => {
-    void new FetchExchange(exchange).run(fetch).catch((error: unknown) => {
-      onError(error);
-      if (exchange.status !== 0) return exchange.abort();
-      exchange.begin(500, "Internal Server Error");
-      exchange.send(0, NOTHING, 0, 0, true);
-    });
+    const passage = new FetchPassage(exchange, options);
+    const request = passage.request();
+    if (request instanceof Request) void passage.run(request);
+    else options.onUnfit(exchange, request);
   };
 }
 
-class FetchExchange implements ExchangeOwner, BodyConsumer {
-  readonly #exchange: Exchange;
-  readonly #aborted = new AbortController();
+class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
+  readonly exchange: Exchange;
+  listener: PassageListener | null = null;
+  readonly #options: FetchHandlerOptions;
   #body: ReadableStreamDefaultController<Uint8Array> | null = null;
+  #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #drained: (() => void) | null = null;
 
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
+  constructor(exchange: Exchange, options: FetchHandlerOptions) {
+    this.exchange = exchange;
+    this.#options = options;
     exchange.owner = this;
   }
 
-  async run(fetch: Fetch): Promise<void> {
-    const { head, peerAddress } = this.#exchange;
-    const info: FetchInfo = { remoteAddress: peerAddress, rawTarget: head.target };
-    const request = this.#request();
-    await this.#answer(
-      request === null ? new Response(null, { status: 400 }) : await fetch(request, info),
-    );
+  request(): Request | Unfit {
+    const { head } = this.exchange;
+    const { method, target, host } = head;
+    if (head.length !== 0 && (method === "GET" || method === "HEAD")) {
+      return unfit(400, `A body on ${method} is not forwarded; send it with another method.`);
+    }
+    const url = `http://${host === "" ? "localhost" : host}${target}`;
+    const body = head.length === 0 ? null : this.#stream();
+    const request = requestOf(url, { method, headers: headersOf(head), body });
+    if (request?.method !== method) {
+      return unfit(501, "This method is not forwarded.");
+    }
+    // Bun's client takes one of two leading slashes away.
+    if (!request.url.endsWith(target) || target.startsWith("//")) {
+      return unfit(
+        400,
+        "This request target would be altered on its way: percent-encode what is no URL character, " +
+          "and leave out dot segments and doubled leading slashes.",
+      );
+    }
+    return request;
   }
 
-  /** Null when the target and host make no URL. */
-  #request(): Request | null {
-    const { head } = this.#exchange;
-    const target = head.target.startsWith("/") ? head.target : "/";
-    const url = URL.parse(`http://${head.host === "" ? "localhost" : head.host}${target}`);
-    if (url === null) return null;
-    const headers = new Headers();
-    for (let i = 0; i < head.fields.count; i++)
-      headers.append(head.fields.name(i), head.fields.value(i));
-    const init: RequestInit = { method: head.method, headers, signal: this.#aborted.signal };
-    if (head.length === 0) return new Request(url, init);
-    return new Request(url, { ...init, body: this.#stream() });
+  async run(request: Request): Promise<void> {
+    let end: PassageEnd = "broken";
+    try {
+      end = await this.#relay(await this.#options.fetch(request, this));
+    } catch (error) {
+      if (this.exchange.over) end = "left";
+      else {
+        if (this.listener === null) this.#options.onError(error);
+        this.#fail();
+      }
+    }
+    this.listener?.onOver(end);
   }
 
+  #fail(): void {
+    const { exchange } = this;
+    if (exchange.status !== 0) return exchange.abort();
+    exchange.begin(500, "Internal Server Error");
+    exchange.send(0, NOTHING, 0, 0, true);
+  }
+
+  async #relay(response: Response): Promise<PassageEnd> {
+    const { exchange } = this;
+    const { body, headers } = response;
+    if (exchange.over) {
+      void body?.cancel().catch(ignore);
+      return "left";
+    }
+    const stated = headers.get("content-length");
+    const length = stated === null ? UNKNOWN_LENGTH : Number(stated);
+    const toHead = exchange.head.isMethod("HEAD");
+    if (body === null || (toHead && length >= 0)) {
+      this.#begin(response);
+      exchange.send(length < 0 ? 0 : length, NOTHING, 0, 0, true);
+      return "whole";
+    }
+    const reader = body.getReader();
+    this.#answer = reader;
+    let reading = reader.read();
+    // A short answer leaves in one write; of any other the head does not wait for the body.
+    if (length >= 0 && length <= ONE_WRITE) await reading;
+    const first = settled(reading);
+    const bytes = bufferOf(first?.value);
+    if (first !== null) {
+      reading = reader.read();
+      // The end of a body that is all there shows a turn after its last piece.
+      await null;
+      await null;
+    }
+    const last = first !== null && (bytes.length === length || settled(reading)?.done === true);
+    if (exchange.over) return "left";
+    this.#begin(response);
+    let free = exchange.send(last ? bytes.length : length, bytes, 0, bytes.length, last || toHead);
+    if (toHead && !last) void reader.cancel().catch(ignore);
+    while (!exchange.over) {
+      if (!free) await this.#drain();
+      const { done, value } = await reading;
+      if (exchange.over) return "left";
+      if (done) exchange.end();
+      else {
+        const piece = bufferOf(value);
+        free = exchange.write(piece, 0, piece.length);
+        reading = reader.read();
+      }
+    }
+    return "whole";
+  }
+
+  #begin({ status, statusText, headers }: Response): void {
+    const writer = this.exchange.begin(status, statusText || reasonOf(status));
+    headers.forEach((value, name) => {
+      if (!FRAMING.has(name)) writer.text(`${name}: ${value}\r\n`);
+    });
+  }
+
+  #drain(): Promise<void> {
+    return new Promise((resolve) => (this.#drained = resolve));
+  }
+
+  /** The request's body, pulled only as it is read. */
   #stream(): ReadableStream<Uint8Array> {
     let reading = false;
     return new ReadableStream<Uint8Array>(
       {
         pull: (controller) => {
           this.#body = controller;
-          if (reading) return this.#exchange.resumeBody();
+          if (reading) return this.exchange.resumeBody();
           reading = true;
-          this.#exchange.readBody(this);
+          this.exchange.readBody(this);
         },
         cancel: () => {
           this.#body = null;
-          this.#exchange.resumeBody();
+          this.exchange.resumeBody();
         },
       },
       { highWaterMark: 0 },
     );
   }
 
-  async #answer(response: Response): Promise<void> {
-    const exchange = this.#exchange;
-    if (exchange.over) return void response.body?.cancel();
-    const writer = exchange.begin(response.status, response.statusText);
-    response.headers.forEach((value, name) => {
-      if (FRAMING.has(name)) return;
-      writer.text(`${name}: ${value}\r\n`);
-    });
-    const length = response.headers.get("content-length");
-    if (response.body === null) {
-      exchange.send(length === null ? 0 : Number(length), NOTHING, 0, 0, true);
-      return;
-    }
-    const reader = response.body.getReader();
-    exchange.send(length === null ? UNKNOWN_LENGTH : Number(length), NOTHING, 0, 0, false);
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (exchange.over) return void reader.cancel();
-      if (done) return exchange.end();
-      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-      if (exchange.write(bytes, 0, bytes.length)) continue;
-      await new Promise<void>((resolve) => (this.#drained = resolve));
-    }
-  }
-
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
-    this.#exchange.pauseBody();
-    if (end > start) this.#body?.enqueue(new Uint8Array(bytes.subarray(start, end)));
+    this.exchange.pauseBody();
+    if (end > start) this.#body?.enqueue(bytes.subarray(start, end));
     if (!last) return;
     this.#body?.close();
     this.#body = null;
@@ -118,12 +205,46 @@ class FetchExchange implements ExchangeOwner, BodyConsumer {
     this.#drained = null;
   }
   onAbort(): void {
-    this.#aborted.abort();
-    this.#body?.error(new Error("the client is gone"));
+    this.listener?.onLeft();
+    this.#body?.error(new Error("the client has left"));
     this.#body = null;
+    // What still comes is of no interest, nor is its failing.
+    void this.#answer?.cancel().catch(ignore);
     this.onDrain();
   }
 }
 
-/** What this hop writes itself. */
-const FRAMING = new Set(["content-length", "transfer-encoding", "connection", "keep-alive"]);
+/** Null when the host makes no URL, or the method no request. */
+function requestOf(url: string, init: RequestInit): Request | null {
+  try {
+    return new Request(url, init);
+  } catch {
+    return null;
+  }
+}
+
+function headersOf({ fields }: RequestHead): Headers {
+  const headers = new Headers();
+  for (let field = 0; field < fields.count; field++) {
+    if ((DROPS & (1 << fields.id(field))) !== 0) continue;
+    headers.append(fields.name(field), fields.value(field));
+  }
+  return headers;
+}
+
+function bufferOf(bytes: Uint8Array | undefined): Buffer {
+  return bytes === undefined
+    ? NOTHING
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** What a promise holds already; null when it does not. */
+function settled<T>(promise: Promise<T>): T | null {
+  return peek.status(promise) === "fulfilled" ? (peek(promise) as T) : null;
+}
+
+function unfit(status: Unfit["status"], detail: string): Unfit {
+  return { status, detail };
+}
+
+function ignore(): void {}

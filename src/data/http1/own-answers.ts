@@ -2,19 +2,7 @@
 // which the connection is closed. Kept once made: a flood of bad requests costs no formatting.
 
 import { problemBody } from "../../shared/problem.ts";
-
-const REASONS: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  408: "Request Timeout",
-  414: "URI Too Long",
-  417: "Expectation Failed",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  503: "Service Unavailable",
-  505: "HTTP Version Not Supported",
-};
+import { reasonOf } from "./reasons.ts";
 
 const made = new Map<string, Buffer>();
 
@@ -27,7 +15,7 @@ export function refusal(status: number, fault: string): Buffer {
 }
 
 function make(status: number, fault: string): Buffer {
-  const title = REASONS[status] ?? "Error";
+  const title = reasonOf(status);
   const detail =
     fault === "" ? "The gateway failed." : `The gateway refused the request: ${fault}.`;
   const body = problemBody(status, { title, detail });

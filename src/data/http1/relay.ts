@@ -153,7 +153,8 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     if (this.#ended) return;
     this.#taken += end - start;
     if (this.#taken > this.#policy.maxBody) return this.#tooLarge();
-    if (this.#taken > REPLAY_MAX) this.#kept = null;
+    // The first piece is kept whatever its size: no other is taken until there is a connection.
+    if (this.#taken > REPLAY_MAX && this.#call !== null) this.#kept = null;
     this.#kept?.push({ bytes, start, end, last });
     if (!this.#pass(bytes, start, end, last) && !last) this.exchange.pauseBody();
   }
@@ -171,6 +172,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   }
 
   onCallDrain(): void {
+    if (this.#taken > REPLAY_MAX) this.#kept = null;
     this.exchange.resumeBody();
   }
 

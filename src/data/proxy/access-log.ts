@@ -3,7 +3,7 @@
 // secret never reach a line; `client_id` does.
 
 import { createLogger, type Logger } from "../../shared/log.ts";
-import { type Decision, type Exchange, targetOf } from "./exchange.ts";
+import type { Decision, Exchange } from "./exchange.ts";
 
 export interface AccessLogOptions {
   readonly format: "json" | "text";
@@ -30,7 +30,7 @@ interface Entry {
   readonly bytes: number | null;
   readonly elapsed: number;
   readonly method: string;
-  readonly url: string;
+  readonly target: string;
   readonly brokenBy: Exchange["brokenBy"];
 }
 
@@ -65,20 +65,20 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
   return { record, flush };
 }
 
-/** The record holds no Request: that would keep its buffers alive until the next flush. */
+/** The record holds no exchange: that would keep its buffers alive until the next flush. */
 function entryOf(exchange: Exchange, elapsed: number): Entry {
   return {
     time: Date.now(),
     requestId: exchange.requestId,
     client: exchange.clientId,
-    address: exchange.address === "" ? (exchange.peer ?? "") : exchange.address,
+    address: exchange.address === "" ? exchange.peer : exchange.address,
     decision: exchange.decision,
     backend: exchange.backendUrl,
     status: exchange.status,
     bytes: exchange.bytes,
     elapsed,
     method: exchange.method,
-    url: exchange.request.url,
+    target: exchange.target,
     brokenBy: exchange.brokenBy,
   };
 }
@@ -94,7 +94,7 @@ function writeEntry(log: Logger, entry: Entry): void {
     bytes: entry.bytes,
     duration_ms: Math.round(entry.elapsed / 1e3) / 1e3,
     method: entry.method,
-    path: redact(targetOf(entry.url)),
+    path: redact(entry.target),
     broken_by: entry.brokenBy ?? undefined,
   });
 }

@@ -1,4 +1,4 @@
-// Finds `client_id` in a URL without making a URL object: this runs for every request. A name or
+// Finds `client_id` in a target without making a URL object: this runs for every request. A name or
 // value may be percent-encoded, because a backend would decode it too and the two must agree on
 // whose request it is.
 
@@ -11,14 +11,14 @@ export const DOUBLED = Symbol("client_id given twice");
  * The decoded value of the query parameter `client_id`: null when it is absent, `DOUBLED` when it
  * is there twice. What cannot be decoded comes back as it is, and is then no valid id.
  */
-export function clientIdOf(url: string): string | null | typeof DOUBLED {
-  let at = url.indexOf("?") + 1;
+export function clientIdOf(target: string): string | null | typeof DOUBLED {
+  let at = target.indexOf("?") + 1;
   if (at === 0) return null;
   let found: string | null = null;
-  while (at <= url.length) {
-    let end = url.indexOf("&", at);
-    if (end < 0) end = url.length;
-    const value = valueOf(url, at, end);
+  while (at <= target.length) {
+    let end = target.indexOf("&", at);
+    if (end < 0) end = target.length;
+    const value = valueOf(target, at, end);
     if (value !== null) {
       if (found !== null) return DOUBLED;
       found = value;
@@ -28,23 +28,23 @@ export function clientIdOf(url: string): string | null | typeof DOUBLED {
   return found;
 }
 
-/** The value of the parameter in url[at, end) if its name is ours. */
-function valueOf(url: string, at: number, end: number): string | null {
-  if (url.startsWith(NAME, at)) {
+/** The value of the parameter in target[at, end) if its name is ours. */
+function valueOf(target: string, at: number, end: number): string | null {
+  if (target.startsWith(NAME, at)) {
     const after = at + NAME.length;
     if (after === end) return "";
-    if (url.charCodeAt(after) === 61) return decode(url.slice(after + 1, end));
+    if (target.charCodeAt(after) === 61) return decode(target.slice(after + 1, end));
   }
   // Only an escape can hide the name.
-  const escape = url.indexOf("%", at);
+  const escape = target.indexOf("%", at);
   if (escape < 0 || escape >= end) return null;
-  let equals = url.indexOf("=", at);
+  let equals = target.indexOf("=", at);
   if (equals < 0 || equals > end) equals = end;
-  if (escape > equals || decode(url.slice(at, equals)) !== NAME) return null;
-  return decode(url.slice(equals + 1, end));
+  if (escape > equals || decode(target.slice(at, equals)) !== NAME) return null;
+  return decode(target.slice(equals + 1, end));
 }
 
-/** As application/x-www-form-urlencoded: `+` is a space (which no id contains). */
+/** As application/x-www-form-targetencoded: `+` is a space (which no id contains). */
 function decode(text: string): string {
   const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
   if (!spaced.includes("%")) return spaced;

@@ -1,25 +1,33 @@
 // One proxied request from its first byte to the end of its answer: what each step found out, for
 // the steps after it. Created by the pipeline, written by the steps in their order, read at the end
-// by observe. Owned by one worker; nothing here is shared.
+// by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
+// stands elsewhere.
 
 /** What became of the request at the gate. `bad`: refused before anyone asked who sent it. */
 export type Decision = "admitted" | "limited" | "rejected" | "bad";
 
-/** Of Bun's server, what a proxied request needs. */
-export interface Listener {
-  requestIP(request: Request): { readonly address: string } | null;
-  /** Idle seconds of the request's connection, from now on; 0 means for ever. */
-  timeout(request: Request, seconds: number): void;
+/** Of a request's head, what the gate looks at. */
+export interface Asked {
+  readonly method: string;
+  /** Path and query as the backend gets them, one character a byte. */
+  readonly target: string;
+  /** Bytes of the body; negative when only its end will tell. */
+  readonly length: number;
+  readonly fields: {
+    /** All values of a field, joined by commas; null when there is none. */
+    get(lowerName: string): string | null;
+  };
 }
 
 export class Exchange {
-  readonly request: Request;
-  readonly listener: Listener;
   readonly method: string;
+  readonly target: string;
+  /** Good until the exchange is over. */
+  readonly asked: Asked;
   /** ns on the clock of the process, read once when the request arrived. */
   readonly startedAt: number;
-  /** The peer's address without port; null when it has left already. */
-  readonly peer: string | null;
+  /** The peer's address without port. */
+  readonly peer: string;
   /** Whether the peer is a proxy whose forwarding headers are believed. */
   readonly trusted: boolean;
   requestId = "";
@@ -41,19 +49,10 @@ export class Exchange {
   /** Slot of the backend that is being tried or has answered; -1 when there is none. */
   backend = -1;
   backendUrl: string | null = null;
-
-  /** Cancels the attempt in flight. */
-  controller: AbortController | null = null;
-  /** Why we cancelled it; a cancelled `fetch` does not say. */
-  cancelled: "timeout" | "client" | "too_large" | null = null;
-  /** ns: when the attempt is given up unless the backend has answered. */
-  deadline = 0;
-  /** Place in the list of waiting exchanges; -1 when it is not waiting. Owned by deadlines.ts. */
-  waitingAt = -1;
-  /** Set once the departure of the client is being listened for. Owned by deadlines.ts. */
-  watched = false;
-  /** Set when the request's body has been read from, so that it cannot be sent a second time. */
-  bodyTouched = false;
+  /** The request counts as in flight there. */
+  begun = false;
+  /** ns: when the present try began. */
+  sentAt = 0;
 
   status = 0;
   /** Bytes of the answer's body that were handed on; null when nobody counted. */
@@ -62,26 +61,12 @@ export class Exchange {
   brokenBy: "client" | "backend" | null = null;
   ended = false;
 
-  constructor(
-    arrival: { request: Request; listener: Listener; startedAt: number },
-    peer: string | null,
-    trusted: boolean,
-  ) {
-    const { request, listener, startedAt } = arrival;
-    this.request = request;
-    this.listener = listener;
-    this.method = request.method;
+  constructor(asked: Asked, startedAt: number, peer: string, trusted: boolean) {
+    this.asked = asked;
+    this.method = asked.method;
+    this.target = asked.target;
     this.startedAt = startedAt;
     this.peer = peer;
     this.trusted = trusted;
   }
-}
-
-/** Path and query of a request URL as Bun gives it: absolute, or the target alone when the Host
- * header was absent or not a host. */
-export function targetOf(url: string): string {
-  if (url.charCodeAt(0) === 47) return url;
-  // Past "http://" or "https://" and at least one character of the host.
-  const path = url.indexOf("/", 8);
-  return path < 0 ? "/" : url.slice(path);
 }

@@ -23,7 +23,7 @@ import { clientIdOf } from "./client-id.ts";
 import { Exchange } from "./exchange.ts";
 import { type ClientLookup, identify } from "./identify.ts";
 import { refuse } from "./refuse.ts";
-import { doubledClientId, unknownClient } from "./responses.ts";
+import { DOUBLED_CLIENT_ID, UNKNOWN_CLIENT } from "./responses.ts";
 
 export interface ExplainOptions {
   readonly config: Pick<Config, "maxBody" | "trustedProxies" | "unknownClients" | "balancer">;
@@ -54,12 +54,12 @@ export function createExplain(options: ExplainOptions): Explain {
     const identity = identify(exchange, clients, trusted);
     if (identity === "doubled") {
       reasons.push("client_id is given more than once.");
-      return refused("bad", doubledClientId().status, reasons);
+      return refused("bad", DOUBLED_CLIENT_ID.status, reasons);
     }
     reasons.push(whoIsIt(exchange));
     if (identity === "anonymous" && config.unknownClients === "reject") {
       reasons.push("UNKNOWN_CLIENTS says that only registered clients are served.");
-      return refused("rejected", unknownClient().status, reasons);
+      return refused("rejected", UNKNOWN_CLIENT.status, reasons);
     }
     return judge(exchange, reasons, options);
   };
@@ -86,16 +86,14 @@ function refused(decision: "bad" | "rejected", status: number, reasons: string[]
 function imagine(query: ExplainQuery, now: number, trusted: CidrSet): Exchange {
   const { method, target, headers } = query;
   const peer = normalizeAddress(query.peer);
-  // Not a real Request: its constructor refuses methods that may well arrive.
-  const request = { method, url: `http://gateway${target}`, headers } as Request;
-  const listener = { requestIP: () => null, timeout: () => undefined };
-  return new Exchange({ request, listener, startedAt: now }, peer, trusted.has(peer));
+  const length = headers.has("transfer-encoding") ? -1 : Number(headers.get("content-length") ?? 0);
+  return new Exchange({ method, target, length, fields: headers }, now, peer, trusted.has(peer));
 }
 
 function whoIsIt(exchange: Exchange): string {
-  const { clientId, address, peer, request, trusted } = exchange;
+  const { clientId, address, peer, target, trusted } = exchange;
   if (clientId !== null) return `client_id names the registered client ${clientId}.`;
-  const given = clientIdOf(request.url);
+  const given = clientIdOf(target);
   const why =
     given === null ? "There is no client_id" : "No client with this client_id is registered";
   const from =

@@ -2,17 +2,11 @@
 // failed, which pick.ts judges. Owned by one worker; its connections are shared by no other.
 
 import type { Clock } from "../../shared/clock.ts";
-import type { Deadlines } from "./deadlines.ts";
-import { type Exchange, targetOf } from "./exchange.ts";
+import type { Deadlines, Waiting } from "./deadlines.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Failure } from "./pick.ts";
 import { type ForwardedBody, requestBody } from "./request-body.ts";
 import type { Sessions } from "./sessions.ts";
-
-/**
- * `unconnected`: nothing was sent. `reset`: the connection ended before an answer. `malformed`: the
- * answer was not HTTP. The other three are our own doing: `timeout`, the `client` left, or its body
- * grew `too_large`.
- */
-export type Failure = "unconnected" | "reset" | "malformed" | "timeout" | "client" | "too_large";
 
 export interface Forward {
   readonly clock: Clock;
@@ -22,21 +16,48 @@ export interface Forward {
   readonly sessions: Sessions;
 }
 
+/** An exchange that `fetch` carries. */
+export class Fetching implements Waiting {
+  readonly exchange: Exchange;
+  readonly request: Request;
+  deadline = 0;
+  waitingAt = -1;
+  /** Set when the request's body has been read from, so that it cannot be sent a second time. */
+  bodyTouched = false;
+  /** Why we cancelled the try in flight; a cancelled `fetch` does not say. */
+  cancelled: "timeout" | "client" | "too_large" | null = null;
+  controller: AbortController | null = null;
+
+  constructor(exchange: Exchange, request: Request) {
+    this.exchange = exchange;
+    this.request = request;
+  }
+
+  /** Ends the try in flight; the first reason counts. */
+  cancel(reason: NonNullable<Fetching["cancelled"]>): void {
+    this.cancelled ??= reason;
+    this.controller?.abort();
+  }
+  onTimeout(): void {
+    this.cancel("timeout");
+  }
+}
+
 /** Settles with a value. The headers must have been prepared. */
 export async function tryBackend(
-  exchange: Exchange,
-  origin: string,
+  fetching: Fetching,
   forward: Forward,
 ): Promise<Response | Failure> {
-  const { request, method } = exchange;
+  if (fetching.cancelled !== null) return fetching.cancelled;
+  const { exchange, request } = fetching;
   const controller = new AbortController();
-  exchange.controller = controller;
-  forward.deadlines.add(exchange, forward.clock());
+  fetching.controller = controller;
+  forward.deadlines.add(fetching, exchange.sentAt);
   try {
-    const response = await fetch(origin + targetOf(request.url), {
-      method,
+    const response = await fetch(exchange.backendUrl! + exchange.target, {
+      method: exchange.method,
       headers: request.headers,
-      body: requestBody(exchange, forward.deadlines, forward.maxBody),
+      body: requestBody(fetching, forward.deadlines, forward.maxBody),
       signal: controller.signal,
       session: forward.sessions.of(exchange.backend),
       redirect: "manual",
@@ -51,9 +72,9 @@ export async function tryBackend(
     controller.abort();
     return "malformed";
   } catch (error) {
-    return exchange.cancelled ?? failureOf(error);
+    return fetching.cancelled ?? failureOf(error);
   } finally {
-    forward.deadlines.remove(exchange);
+    forward.deadlines.remove(fetching);
   }
 }
 

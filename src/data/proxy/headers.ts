@@ -1,10 +1,10 @@
-// The only place where headers change, in both directions. The objects that Bun hands out are
-// changed in place: copying headers costs more than the rest of the gateway's work on a request.
+// The same as `header-lines.ts` for the objects of `fetch`, in both directions; together they are
+// the only place where headers change. The objects are changed in place: copying them costs more
+// than the rest of the gateway's work on a request. What is hop-by-hop in a request, or spelled so
+// that it could be mistaken, never gets this far (../http1/fetch-adapter.ts).
 
 import type { Exchange } from "./exchange.ts";
-
-/** Our name in `Via` (RFC 9110 §7.6.3). */
-const VIA = "1.1 gateway";
+import { PSEUDONYM } from "./header-lines.ts";
 
 /** RFC 9110 §7.6.1 and its older kin, less `Connection` itself; `HTTP2-Settings` is RFC 9113 §3.1. */
 const HOP_BY_HOP = [
@@ -34,14 +34,9 @@ const CLAIMS = [
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Makes the request ready to be sent to a backend. Host stays what the client sent. */
-export function prepareRequest(exchange: Exchange): void {
-  const { headers } = exchange.request;
-  // First of all: a client may name any of the headers that are set below in `Connection`.
-  dropHopByHop(headers);
-  // Bun has answered it already, and the body is sent without waiting.
-  headers.delete("expect");
+export function prepareRequest(exchange: Exchange, headers: Headers, minor: number): void {
   setForwarded(exchange, headers);
-  headers.append("via", VIA);
+  headers.append("via", `1.${minor} ${PSEUDONYM}`);
   headers.set("x-request-id", exchange.requestId);
   // `fetch` would sign with its own name; an empty value says that there was none.
   if (!headers.has("user-agent")) headers.set("user-agent", "");
@@ -50,7 +45,7 @@ export function prepareRequest(exchange: Exchange): void {
 /** Makes a backend's answer ready for the client. */
 export function prepareResponse(exchange: Exchange, headers: Headers): void {
   dropHopByHop(headers);
-  headers.append("via", VIA);
+  headers.append("via", `1.1 ${PSEUDONYM}`);
   setOwn(exchange, headers);
 }
 
@@ -64,8 +59,8 @@ export function setOwn(exchange: Exchange, headers: Headers): void {
 }
 
 /** The id a trusted proxy has given the request; null when there is none to use. */
-export function givenRequestId(headers: Headers): string | null {
-  const id = headers.get("x-request-id");
+export function givenRequestId({ asked }: Exchange): string | null {
+  const id = asked.fields.get("x-request-id");
   return id !== null && REQUEST_ID.test(id) ? id : null;
 }
 
@@ -78,7 +73,7 @@ function dropHopByHop(headers: Headers): void {
   for (const name of HOP_BY_HOP) headers.delete(name);
 }
 
-/** Host and length are no options of a connection, whatever a client claims. */
+/** Host and length are no options of a connection, whatever a backend claims. */
 function dropNamed(headers: Headers, connection: string): void {
   for (const option of connection.split(",")) {
     const name = option.trim().toLowerCase();
@@ -88,17 +83,13 @@ function dropNamed(headers: Headers, connection: string): void {
 }
 
 /** The word of a trusted peer is kept and extended; that of any other is replaced. */
-function setForwarded(exchange: Exchange, headers: Headers): void {
-  const peer = exchange.peer ?? "unknown";
-  const { trusted } = exchange;
+function setForwarded({ peer, trusted }: Exchange, headers: Headers): void {
   if (trusted) headers.append("x-forwarded-for", peer);
   else {
     headers.set("x-forwarded-for", peer);
     for (const name of CLAIMS) headers.delete(name);
   }
-  if (!trusted || !headers.has("x-forwarded-proto")) {
-    headers.set("x-forwarded-proto", exchange.request.url.startsWith("https:") ? "https" : "http");
-  }
+  if (!trusted || !headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", "http");
   if (trusted && headers.has("x-forwarded-host")) return;
   const host = headers.get("host");
   if (host === null) headers.delete("x-forwarded-host");

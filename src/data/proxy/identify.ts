@@ -17,7 +17,7 @@ export interface ClientLookup {
 
 /** Sets `address`, and for a registered client `clientId` and `slot`. */
 export function identify(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
-  const id = clientIdOf(exchange.request.url);
+  const id = clientIdOf(exchange.target);
   if (id === DOUBLED) return "doubled";
   locate(exchange, trusted);
   if (id === null || id.length === 0 || id.length > MAX_CLIENT_ID_LENGTH) return "anonymous";
@@ -29,8 +29,8 @@ export function identify(exchange: Exchange, clients: ClientLookup, trusted: Cid
 }
 
 function locate(exchange: Exchange, trusted: CidrSet): void {
-  const peer = exchange.peer ?? "";
-  const forwarded = exchange.trusted ? exchange.request.headers.get("x-forwarded-for") : null;
+  const { peer } = exchange;
+  const forwarded = exchange.trusted ? exchange.asked.fields.get("x-forwarded-for") : null;
   exchange.address = forwarded === null ? peer : walk(forwarded, peer, trusted);
 }
 

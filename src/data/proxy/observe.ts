@@ -6,7 +6,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { counter, type MetricsTable } from "../../shared/metrics-table.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { Decision, Exchange } from "./exchange.ts";
-import type { Failure } from "./forward.ts";
+import type { Failure } from "./pick.ts";
 
 const DECIDED: Readonly<Record<Decision, number>> = {
   admitted: counter("requests_admitted"),
@@ -75,11 +75,11 @@ export class Observer {
     this.#metrics.add(SATURATED);
   }
 
-  /** A backend's headers are there. `sentAt`: ns, when this try began. */
-  answered(exchange: Exchange, status: number, sentAt: number): void {
+  /** A backend's headers are there. */
+  answered(exchange: Exchange, status: number): void {
     exchange.status = status;
     this.#metrics.response("backend", status);
-    this.#metrics.observe("upstream", (this.#clock() - sentAt) / SECOND);
+    this.#metrics.observe("upstream", (this.#clock() - exchange.sentAt) / SECOND);
   }
 
   /** The gateway answers by itself. */

@@ -5,8 +5,6 @@
 import { SATURATED } from "../../shared/backend-table.ts";
 import { keyOf } from "../../shared/balancing/balancer.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Failure } from "./forward.ts";
-import { isUntouched } from "./request-body.ts";
 
 export interface Backends {
   readonly usesKey: boolean;
@@ -14,6 +12,13 @@ export interface Backends {
   acquire(key: number, tried: readonly number[]): number;
   url(slot: number): string;
 }
+
+/**
+ * How a try ended without an answer. `unconnected`: nothing was sent. `reset`: the connection ended
+ * before an answer. `malformed`: the answer was not HTTP. The other three are not the backend's
+ * doing, or not only: `timeout`, the `client` left, or its body grew `too_large`.
+ */
+export type Failure = "unconnected" | "reset" | "malformed" | "timeout" | "client" | "too_large";
 
 /** `none`: no (other) backend is open. `saturated`: each has as many requests as it may have. */
 export type Pick = "picked" | "none" | "saturated";
@@ -28,6 +33,7 @@ export function pick(exchange: Exchange, backends: Backends): Pick {
   if (slot < 0) return slot === SATURATED ? "saturated" : "none";
   exchange.backend = slot;
   exchange.backendUrl = backends.url(slot);
+  exchange.begun = true;
   return "picked";
 }
 
@@ -35,13 +41,15 @@ export function pick(exchange: Exchange, backends: Backends): Pick {
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
- * Nothing was sent: any request whose body is still whole. The connection broke before the answer:
- * idempotent methods without a body (the body is gone). Everything else stays failed: a backend
- * that is slow or speaks nonsense has worked on the request.
+ * `replayable`: the request's body can be sent once more. Nothing was sent: any method. The
+ * connection broke before the answer: idempotent ones. Everything else stays failed: a backend that
+ * is slow or speaks nonsense has worked on the request.
  */
-export function mayTryAnother(exchange: Exchange, failure: Failure): boolean {
-  if (failure === "unconnected") return isUntouched(exchange);
-  if (failure !== "reset" || !IDEMPOTENT.has(exchange.method)) return false;
-  const { method, request } = exchange;
-  return method === "GET" || method === "HEAD" || request.body === null;
+export function mayTryAnother(exchange: Exchange, failure: Failure, replayable: boolean): boolean {
+  if (failure === "unconnected") return replayable;
+  return failure === "reset" && replayable && isIdempotent(exchange.method);
+}
+
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
 }

@@ -7,6 +7,9 @@ import type { Config } from "../../config.ts";
 import { CidrSet, normalizeAddress } from "../../shared/address.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { MetricsTable } from "../../shared/metrics-table.ts";
+import type { DeadlineWheel } from "../http1/deadlines.ts";
+import type { Exchange as HttpExchange } from "../http1/exchange.ts";
+import { type Passage, toFetchHandler } from "../http1/fetch-adapter.ts";
 import type { AccessLog } from "./access-log.ts";
 import {
   admitAnonymous,
@@ -15,14 +18,16 @@ import {
   type ClientBuckets,
   secondsToWait,
 } from "./admit.ts";
-import { Exchange, type Listener } from "./exchange.ts";
-import { givenRequestId, setOwn } from "./headers.ts";
+import { Attempts, type BackendPool } from "./attempts.ts";
+import { Exchange } from "./exchange.ts";
+import { FetchRelay } from "./fetch-relay.ts";
+import { givenRequestId } from "./headers.ts";
 import { identify } from "./identify.ts";
 import { Observer } from "./observe.ts";
+import { PooledRelay } from "./pooled-relay.ts";
 import { refuse } from "./refuse.ts";
-import { type BackendPool, Relay } from "./relay.ts";
 import { newRequestIds } from "./request-ids.ts";
-import { doubledClientId, limited, unknownClient } from "./responses.ts";
+import * as responses from "./responses.ts";
 
 export interface PipelineOptions {
   readonly config: Pick<Config, "maxBody" | "timeouts" | "trustedProxies" | "unknownClients">;
@@ -32,60 +37,109 @@ export interface PipelineOptions {
   readonly metrics: MetricsTable;
   readonly clock: Clock;
   readonly accessLog: AccessLog | null;
-  /** This worker's failure to connect has made the backend unhealthy. */
+  /** Of the connections to backends. */
+  readonly deadlines: DeadlineWheel;
+  /** The main thread should look at the backend. */
   readonly onBackendFailed: (slot: number) => void;
+  readonly onError: (error: unknown) => void;
 }
 
-export type Pipeline = (request: Request, listener: Listener) => Response | Promise<Response>;
+/** The two transports. Both count, limit, choose and observe alike. */
+export interface Pipeline {
+  /** Over plain connections; `https` backends by `fetch`. Any request. */
+  relay(http: HttpExchange): void;
+  /** By `fetch`. */
+  fetch(request: Request, passage: Passage): Response | Promise<Response>;
+  /** Ends a request that `fetch` could not carry unaltered. */
+  refuse(http: HttpExchange, status: 400 | 501, detail: string): void;
+}
 
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { config, clients, anonymous } = options;
   const trusted = new CidrSet(config.trustedProxies);
   const observer = new Observer(options);
-  const relay = new Relay({ ...options, observer });
-  const arrive = arrivals(options.clock, trusted);
+  const attempts = new Attempts({ ...options, maxBody: config.maxBody, observer });
+  const byFetch = new FetchRelay({ ...options, attempts, observer });
+  const pooled = new PooledRelay({ ...options, attempts, observer, byFetch: handOver });
+  const arrive = arrivals(options.clock, trusted, observer);
 
-  return (request, listener) => {
-    const exchange = arrive(request, listener);
-    observer.began();
-    const answer = gate(exchange);
-    observer.decided(exchange);
-    if (answer === null) return relay.send(exchange);
-    setOwn(exchange, answer.headers);
-    observer.answeredOurselves(exchange, answer.status);
-    observer.ended(exchange);
-    return answer;
+  return {
+    relay(http) {
+      const exchange = arrive(http);
+      const answer = gate(exchange) ?? attempts.first(exchange);
+      if (answer === null) pooled.send(exchange, http);
+      else answerBy(exchange, answer, http);
+    },
+    fetch(request, passage) {
+      const exchange = arrive(passage.exchange);
+      const answer = gate(exchange) ?? attempts.first(exchange);
+      if (answer === null) return byFetch.send(exchange, request, passage);
+      return byFetch.answer(exchange, answer, passage);
+    },
+    refuse(http, status, detail) {
+      const exchange = arrive(http);
+      observer.decided(exchange);
+      answerBy(exchange, responses.notForwardable(status, detail), http);
+    },
   };
 
   /** The answer to a request that goes no further; null for one that was admitted. */
-  function gate(exchange: Exchange): Response | null {
+  function gate(exchange: Exchange): responses.OwnAnswer | null {
+    const answer = decide(exchange);
+    observer.decided(exchange);
+    return answer;
+  }
+
+  function decide(exchange: Exchange): responses.OwnAnswer | null {
     const refusal = refuse(exchange, config.maxBody);
     if (refusal !== null) return refusal;
 
     const identity = identify(exchange, clients, trusted);
-    if (identity === "doubled") return doubledClientId();
+    if (identity === "doubled") return responses.DOUBLED_CLIENT_ID;
 
     if (identity === "anonymous" || !admitClient(exchange, clients)) {
       if (config.unknownClients === "reject") {
         exchange.decision = "rejected";
-        return unknownClient();
+        return responses.UNKNOWN_CLIENT;
       }
       admitAnonymous(exchange, anonymous);
     }
-    if (exchange.decision === "admitted") return null;
-    return limited(exchange.clientId === null ? "anonymous" : "client", secondsToWait());
+    if (exchange.decision === "admitted") {
+      return exchange.target === "*" ? responses.SERVER_OPTIONS : null;
+    }
+    const policy = exchange.clientId === null ? "anonymous" : "client";
+    return responses.limited(policy, secondsToWait());
+  }
+
+  function answerBy(exchange: Exchange, answer: responses.OwnAnswer, http: HttpExchange): void {
+    observer.answeredOurselves(exchange, answer.status);
+    responses.send(answer, exchange, http);
+    attempts.over(exchange);
+  }
+
+  /** The picked backend is not reached by plain http. */
+  function handOver(exchange: Exchange, http: HttpExchange): void {
+    toFetchHandler({
+      fetch: (request, passage) => byFetch.send(exchange, request, passage),
+      onUnfit: (_, { status, detail }) =>
+        answerBy(exchange, responses.notForwardable(status, detail), http),
+      onError: options.onError,
+    })(http);
   }
 }
 
-function arrivals(clock: Clock, trusted: CidrSet): (r: Request, l: Listener) => Exchange {
+function arrivals(
+  clock: Clock,
+  trusted: CidrSet,
+  observer: Observer,
+): (http: HttpExchange) => Exchange {
   const nextId = newRequestIds();
-  return (request, listener) => {
-    const startedAt = clock();
-    const address = listener.requestIP(request)?.address;
-    const peer = address === undefined ? null : normalizeAddress(address);
-    const believed = !trusted.empty && peer !== null && trusted.has(peer);
-    const exchange = new Exchange({ request, listener, startedAt }, peer, believed);
-    exchange.requestId = (believed ? givenRequestId(request.headers) : null) ?? nextId();
+  return ({ head, peerAddress }) => {
+    const peer = normalizeAddress(peerAddress);
+    const believed = !trusted.empty && trusted.has(peer);
+    const exchange = new Exchange(head, clock(), peer, believed);
+    exchange.requestId = (believed ? givenRequestId(exchange) : null) ?? nextId();
+    observer.began();
     return exchange;
   };
 }

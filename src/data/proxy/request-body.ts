@@ -1,39 +1,25 @@
-// How the request's body goes to the backend. A small one of known length is Bun's own stream from
-// socket to socket. A long one, or one of unknown length, passes through here: counted against
-// MAX_BODY, and each piece gives the backend's answer new time, so that a slow upload is not cut.
-// Pulled only as the backend takes it, so memory stays bounded, and nothing is read before there is
-// a connection, so a body that met a closed port can be sent to the next backend.
+// How the request's body goes to the backend by `fetch`: counted against MAX_BODY, and each piece
+// gives the backend's answer new time, so that a slow upload is not cut. Pulled only as the backend
+// takes it, so memory stays bounded, and nothing is read before there is a connection, so a body
+// that met a closed port can be sent to the next backend.
 
-import { cancel, type Deadlines } from "./deadlines.ts";
-import type { Exchange } from "./exchange.ts";
-
-/** Bytes of a body that Bun streams by itself. */
-const NATIVE_MAX = 64 * 1024;
+import type { Deadlines } from "./deadlines.ts";
+import type { Fetching } from "./forward.ts";
 
 export type ForwardedBody = ReadableStream<Uint8Array<ArrayBuffer>> | null;
 
 /** `maxBody` in bytes; 0 means no limit. */
 export function requestBody(
-  exchange: Exchange,
+  fetching: Fetching,
   deadlines: Deadlines,
   maxBody: number,
 ): ForwardedBody {
-  const { method, request } = exchange;
-  if (method === "GET" || method === "HEAD") return null;
-  const { body } = request;
-  if (body === null) return null;
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) <= NATIVE_MAX) return body;
-  return counted(exchange, body, deadlines, maxBody === 0 ? Infinity : maxBody);
-}
-
-/** Whether the same body can be sent once more. */
-export function isUntouched(exchange: Exchange): boolean {
-  return !exchange.bodyTouched && !exchange.request.bodyUsed;
+  const { body } = fetching.request;
+  return body === null ? null : counted(fetching, body, deadlines, maxBody || Infinity);
 }
 
 function counted(
-  exchange: Exchange,
+  fetching: Fetching,
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   deadlines: Deadlines,
   maxBody: number,
@@ -42,16 +28,16 @@ function counted(
   let total = 0;
   const source = {
     async pull(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) {
-      exchange.bodyTouched = true;
+      fetching.bodyTouched = true;
       reader ??= body.getReader();
       const { done, value } = await reader.read();
       if (done) return controller.close();
       total += value.byteLength;
       if (total > maxBody) {
-        cancel(exchange, "too_large");
+        fetching.cancel("too_large");
         return controller.error(undefined);
       }
-      deadlines.progress(exchange);
+      deadlines.progress(fetching);
       controller.enqueue(value);
     },
     async cancel(reason: unknown) {

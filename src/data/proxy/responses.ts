@@ -1,132 +1,166 @@
-// Every answer that the gateway makes itself on the proxied path, in one place. Bodies never change,
-// so they are made once. None of them names a backend.
+// Every answer that the gateway makes itself on the proxied path, in one place, and its two forms:
+// written to the connection, or as fetch's Response. Bodies never change, so they are made once.
+// None of them names a backend.
 
-import { problem, problemBody, problemText } from "../../shared/problem.ts";
+import { problemBody, type ProblemMembers } from "../../shared/problem.ts";
+import type { Exchange as HttpExchange } from "../http1/exchange.ts";
+import type { Exchange } from "./exchange.ts";
+import { ownLines } from "./header-lines.ts";
+import { setOwn } from "./headers.ts";
 import type { PolicyName } from "./ratelimit-headers.ts";
+
+type Header = readonly [name: string, value: string];
+
+export interface OwnAnswer {
+  readonly status: number;
+  readonly reason: string;
+  /** Besides those of every problem. */
+  readonly headers: readonly Header[];
+  /** Empty, or a problem (RFC 9457). */
+  readonly body: Buffer<ArrayBuffer>;
+}
+
+const PROBLEM: readonly Header[] = [
+  ["Content-Type", "application/problem+json"],
+  ["Cache-Control", "no-store"],
+];
+const PROBLEM_LINES = lines(PROBLEM);
 
 /** Registered at IANA by draft-ietf-httpapi-ratelimit-headers. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/** After an answer that leaves the request's body unread, the rest of it must not be parsed. */
-const CLOSE = { connection: "close" };
-
-function limitedBody(policy: PolicyName): string {
-  return problemBody(429, {
-    type: QUOTA_EXCEEDED,
-    title: "Too Many Requests",
-    detail: "The bucket has no token left; Retry-After says when the next one is there.",
-    "violated-policies": [policy],
-  });
-}
-
 const LIMITED = { client: limitedBody("client"), anonymous: limitedBody("anonymous") };
 
-export function limited(policy: PolicyName, retryAfter: number): Response {
-  return problemText(429, LIMITED[policy], { "retry-after": String(retryAfter) });
+export function limited(policy: PolicyName, retryAfter: number): OwnAnswer {
+  return {
+    status: 429,
+    reason: "Too Many Requests",
+    headers: [["Retry-After", String(retryAfter)]],
+    body: LIMITED[policy],
+  };
+}
+
+function limitedBody(policy: PolicyName): OwnAnswer["body"] {
+  return Buffer.from(
+    problemBody(429, {
+      type: QUOTA_EXCEEDED,
+      title: "Too Many Requests",
+      detail: "The bucket has no token left; Retry-After says when the next one is there.",
+      "violated-policies": [policy],
+    }),
+  );
 }
 
 /** 401 must name a way to authenticate (RFC 9110 §15.5.2). */
-export function unknownClient(): Response {
-  return problem(
-    401,
-    {
-      title: "Unknown Client",
-      detail: "The query parameter client_id must name a registered client.",
-    },
-    { "www-authenticate": 'Query realm="gateway", parameter="client_id"' },
-  );
+export const UNKNOWN_CLIENT = answer(
+  401,
+  {
+    title: "Unknown Client",
+    detail: "The query parameter client_id must name a registered client.",
+  },
+  [["WWW-Authenticate", 'Query realm="gateway", parameter="client_id"']],
+);
+
+export const DOUBLED_CLIENT_ID = answer(400, {
+  title: "Bad Request",
+  detail: "The query parameter client_id is given more than once.",
+});
+
+const ALLOW: Header = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"];
+
+export const METHOD_NOT_ALLOWED = answer(
+  405,
+  { title: "Method Not Allowed", detail: "The gateway opens no tunnels and echoes no requests." },
+  [ALLOW],
+);
+
+/** To `OPTIONS *`, which is about the gateway and not about anything behind it. */
+export const SERVER_OPTIONS: OwnAnswer = {
+  status: 204,
+  reason: "No Content",
+  headers: [ALLOW],
+  body: Buffer.alloc(0),
+};
+
+/** What the client behind `fetch` would lose or alter; doing so in silence would be worse. */
+export function notForwardable(status: 400 | 501, detail: string): OwnAnswer {
+  return answer(status, { title: status === 400 ? "Bad Request" : "Not Implemented", detail });
 }
 
-export function doubledClientId(): Response {
-  return problem(400, {
-    title: "Bad Request",
-    detail: "The query parameter client_id is given more than once.",
+export const UPGRADE_OVER_TLS = answer(501, {
+  title: "Not Implemented",
+  detail: "Upgrades are not forwarded to a backend that is reached by https.",
+});
+
+export function bodyTooLarge(maxBody: number): OwnAnswer {
+  return answer(413, {
+    title: "Content Too Large",
+    detail: `A request body has at most ${maxBody} bytes here.`,
   });
 }
 
-export function malformedHost(): Response {
-  return problem(
-    400,
-    { title: "Bad Request", detail: "The Host header is not one valid host." },
-    CLOSE,
-  );
-}
-
-/** The client behind `fetch` cannot send such a body; dropping it in silence would be worse. */
-export function bodyNotForwardable(method: string): Response {
-  return problem(
-    400,
-    {
-      title: "Bad Request",
-      detail: `A body on ${method} is not forwarded; send it with another method.`,
-    },
-    CLOSE,
-  );
-}
-
-export function connectNotAllowed(): Response {
-  return problem(
-    405,
-    { title: "Method Not Allowed", detail: "The gateway opens no tunnels." },
-    { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ...CLOSE },
-  );
-}
-
-export function upgradeNotSupported(): Response {
-  return problem(
-    501,
-    { title: "Not Implemented", detail: "The gateway does not forward WebSocket upgrades." },
-    CLOSE,
-  );
-}
-
-export function bodyTooLarge(maxBody: number): Response {
-  return problem(
-    413,
-    { title: "Content Too Large", detail: `A request body has at most ${maxBody} bytes here.` },
-    CLOSE,
-  );
-}
-
-const UNAVAILABLE = problemBody(503, {
+export const NONE_HEALTHY = answer(503, {
   title: "Service Unavailable",
   detail: "Service not available: no backend is healthy.",
 });
 
-export function noneHealthy(): Response {
-  return problemText(503, UNAVAILABLE);
-}
+export const SATURATED = answer(
+  503,
+  {
+    title: "Service Unavailable",
+    detail: "Service not available: every backend has as many requests as it may have.",
+  },
+  [["Retry-After", "1"]],
+);
 
-const SATURATED = problemBody(503, {
-  title: "Service Unavailable",
-  detail: "Service not available: every backend has as many requests as it may have.",
-});
-
-export function saturated(): Response {
-  return problemText(503, SATURATED, { "retry-after": "1" });
-}
-
-const BAD_GATEWAY = problemBody(502, {
+export const BACKEND_FAILED = answer(502, {
   title: "Bad Gateway",
   detail: "The backend failed before it answered.",
 });
 
-export function backendFailed(): Response {
-  return problemText(502, BAD_GATEWAY);
-}
-
-const TIMED_OUT = problemBody(504, {
+export const BACKEND_TIMED_OUT = answer(504, {
   title: "Gateway Timeout",
   detail: "The backend did not answer in time.",
 });
 
-export function backendTimedOut(): Response {
-  return problemText(504, TIMED_OUT);
+/** Nobody reads it: the client has left. The status is nginx's word for that in the access log. */
+export const CLIENT_LEFT: OwnAnswer = {
+  status: 499,
+  reason: "Client Closed Request",
+  headers: [],
+  body: Buffer.alloc(0),
+};
+
+export function asResponse(own: OwnAnswer, exchange: Exchange): Response {
+  const { status, reason, body } = own;
+  const headers = new Headers();
+  if (body.length > 0) for (const [name, value] of PROBLEM) headers.set(name, value);
+  for (const [name, value] of own.headers) headers.set(name, value);
+  setOwn(exchange, headers);
+  return new Response(body.length > 0 ? body : null, { status, statusText: reason, headers });
 }
 
-/** Nobody reads it: the client has left. The status is nginx's word for that in the access log. */
-export const CLIENT_LEFT = 499;
+/** Begins and ends the answer on the connection. */
+export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {
+  const { status, reason, body } = own;
+  const writer = http.begin(status, reason);
+  if (body.length > 0) writer.text(PROBLEM_LINES);
+  if (own.headers.length > 0) writer.text(lines(own.headers));
+  ownLines(writer, exchange);
+  http.send(body.length, body, 0, body.length, true);
+}
 
-export function clientLeft(): Response {
-  return new Response(null, { status: CLIENT_LEFT });
+function lines(headers: readonly Header[]): string {
+  let text = "";
+  for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
+  return text;
+}
+
+function answer(
+  status: number,
+  members: ProblemMembers,
+  headers: readonly Header[] = [],
+): OwnAnswer {
+  const reason = status === 401 ? "Unauthorized" : members.title;
+  return { status, reason, headers, body: Buffer.from(problemBody(status, members)) };
 }

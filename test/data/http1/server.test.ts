@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { DeadlineWheel } from "../../../src/data/http1/deadlines.ts";
 import type { Exchange } from "../../../src/data/http1/exchange.ts";
-import { toFetchHandler } from "../../../src/data/http1/fetch-adapter.ts";
+import {
+  type FetchHandlerOptions,
+  toFetchHandler,
+  type Unfit,
+} from "../../../src/data/http1/fetch-adapter.ts";
 import {
   type HttpServer,
   type HttpServerOptions,
@@ -11,7 +15,7 @@ import { RawClient, atRest, flood } from "./raw-client.ts";
 
 const opened: (() => void)[] = [];
 afterEach(() => {
-  for (const close of opened.splice(0).reverse()) close();
+  for (const close of opened.splice(0).toReversed()) close();
 });
 
 /** A server whose clock the test moves. */
@@ -171,9 +175,9 @@ describe("bodies of requests", () => {
     const { server } = serve((each) => void (exchange = each));
     const raw = await client(server);
     raw.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    while (exchange === null) await settled();
+    while (server.requests === 0) await settled();
     expect(raw.received).toBe("");
-    echoBody(exchange);
+    echoBody(exchange!);
     expect(await raw.contains("\r\n\r\n")).toBe("HTTP/1.1 100 Continue\r\n\r\n");
     raw.send("ab");
     await raw.contains("[ab]");
@@ -322,9 +326,9 @@ describe("answers", () => {
     const raw = await client(server);
     raw.socket.pause();
     raw.send(GET("/"));
-    while (exchange === null) await settled();
+    while (server.requests === 0) await settled();
     expect(await atRest(0, () => written)).toBeLessThan(200);
-    expect((exchange as Exchange).queued).toBeLessThanOrEqual(2 * piece.length);
+    expect((exchange as unknown as Exchange).queued).toBeLessThanOrEqual(2 * piece.length);
     raw.socket.resume();
     await raw.until((received) => received.length > 400 * piece.length);
   });
@@ -425,16 +429,16 @@ describe("bad requests and bad clients", () => {
   test("an upload may take long, not too long for its bytes", async () => {
     const { server, wheel } = serve(echoBody, { limits: { bodyGraceMs: 10_000, bodyRate: 2 } });
     const [steady, dripping] = await Promise.all([client(server), client(server)]);
-    steady!.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 120\r\n\r\n");
-    dripping!.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+    steady.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 120\r\n\r\n");
+    dripping.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
     for (let second = 0; second < 40; second++) {
-      steady!.send("abc");
-      if (second % 2 === 0) dripping!.send("x");
+      steady.send("abc");
+      if (second % 2 === 0) dripping.send("x");
       await settled();
       wheel.advance((second + 1) * 1000);
     }
-    await steady!.contains("[abc");
-    expect(await dripping!.all()).toStartWith("HTTP/1.1 408 ");
+    await steady.contains("[abc");
+    expect(await dripping.all()).toStartWith("HTTP/1.1 408 ");
   });
 
   test("a reader that takes nothing is cut off", async () => {
@@ -479,33 +483,44 @@ describe("drain", () => {
       else echoTarget(exchange);
     });
     const [idle, busy] = await Promise.all([client(server), client(server)]);
-    idle!.send(GET("/1"));
-    await idle!.contains("</1>");
-    busy!.send(GET("/held"));
-    while (held === null) await settled();
+    idle.send(GET("/1"));
+    await idle.contains("</1>");
+    busy.send(GET("/held"));
+    while (server.requests < 2) await settled();
     let drained = false;
     const draining = server.drain().then(() => (drained = true));
-    await idle!.all();
-    idle!.close();
+    await idle.all();
+    idle.close();
     await settled();
     expect(drained).toBe(false);
-    echoTarget(held);
-    expect(await busy!.all()).toContain("Connection: close\r\n");
-    busy!.close();
+    echoTarget(held!);
+    expect(await busy.all()).toContain("Connection: close\r\n");
+    busy.close();
     await draining;
     expect(RawClient.open(server.port)).rejects.toThrow();
   });
 });
 
 describe("a function of fetch's shape", () => {
+  const unfit: Unfit[] = [];
+  const errors: unknown[] = [];
+  const through = (fetch: FetchHandlerOptions["fetch"]) =>
+    toFetchHandler({
+      fetch,
+      onUnfit: (exchange, why) => {
+        unfit.push(why);
+        exchange.begin(why.status, "");
+        exchange.send(0, Buffer.alloc(0), 0, 0, true);
+      },
+      onError: (error) => errors.push(error),
+    });
+
   test("gets the request and its answer goes out, streams included", async () => {
     const { server } = serve(
-      toFetchHandler(async (request, info) => {
+      through(async (request) => {
         const { pathname, searchParams } = new URL(request.url);
         const body = await request.text();
-        const line = [request.method, pathname, searchParams.get("q"), info.rawTarget, body].join(
-          " ",
-        );
+        const line = [request.method, pathname, searchParams.get("q"), body].join(" ");
         const headers = new Headers({ "x-a": request.headers.get("x-a") ?? "" });
         headers.append("set-cookie", "a=1");
         headers.append("set-cookie", "b=2");
@@ -520,25 +535,48 @@ describe("a function of fetch's shape", () => {
     expect(response.status).toBe(201);
     expect(response.headers.get("x-a")).toBe("y");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
-    expect(await response.text()).toBe(`POST /p/a 1 /p/a?q=1 ${"x".repeat(100_000)}`);
+    expect(await response.text()).toBe(`POST /p/a 1 ${"x".repeat(100_000)}`);
   });
 
-  test("that throws is a 500, and one that is left is told", async () => {
-    const aborted = Promise.withResolvers<void>();
+  test("that throws is a 500, and its passage tells who leaves", async () => {
+    const left = Promise.withResolvers<void>();
     const { server, wheel } = serve(
-      toFetchHandler((request) => {
+      through((request, passage) => {
         if (request.url.endsWith("/bug")) throw new Error("bug");
-        request.signal.addEventListener("abort", () => aborted.resolve());
+        passage.listener = { onLeft: left.resolve, onOver() {} };
         return new Promise<Response>(() => {});
       }),
     );
     expect((await fetch(`http://127.0.0.1:${server.port}/bug`)).status).toBe(500);
+    expect(errors.splice(0)).toHaveLength(1);
     const raw = await client(server);
     raw.send(GET("/"));
     while (server.requests < 2) await settled();
     raw.close();
     await settled();
     wheel.advance(1500);
-    await aborted.promise;
+    await left.promise;
+  });
+
+  test.each([
+    ["GET /../a", "", 400],
+    ["GET /a/./b", "", 400],
+    ["GET /%2e%2E/a", "", 400],
+    ["GET //a", "", 400],
+    ["GET /{a}", "", 400],
+    ["GET /\\a", "", 400],
+    ["GET /?a='", "", 400],
+    ["GET /\xe9", "", 400],
+    ["GET /", "x", 400],
+    ["HEAD /", "x", 400],
+    ["get /", "", 501],
+    ["FOO /", "", 501],
+  ])("gets no request that it would alter or shorten: %s %s", async (line, body, status) => {
+    const { server } = serve(through(() => new Response("altered")));
+    const raw = await client(server);
+    const length = body === "" ? "" : `Content-Length: ${body.length}\r\n`;
+    raw.send(`${line} HTTP/1.1\r\nHost: h\r\n${length}\r\n${body}`);
+    await raw.contains(`HTTP/1.1 ${status} `);
+    expect(unfit.pop()!.status as number).toBe(status);
   });
 });

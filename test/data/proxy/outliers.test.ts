@@ -1,66 +1,68 @@
 // What the proxied path tells the backend table about failures, and what it does when backends are
 // full.
 
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { OK, rawBackend } from "../../support/backend.ts";
-import { startProxy } from "../../support/proxy.ts";
+import { startProxy, TRANSPORTS } from "../../support/proxy.ts";
 
-const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+describe.each(TRANSPORTS)("%s", (transport) => {
+  const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
 
-test("a 503 of the backend goes to the client as it is, and speaks against the backend", async () => {
-  using backend = rawBackend((_, connection) => connection.write(UNAVAILABLE));
-  await using proxy = startProxy({ backends: [backend.url], ejectAfter: 3 });
-  for (let i = 0; i < 3; i++) expect((await fetch(proxy.url)).status).toBe(503);
-  expect(proxy.failedSlots).toEqual([0]);
-  expect(proxy.backends.isOutlier(0)).toBe(true);
-  await proxy.idle();
-});
+  test("a 503 of the backend goes to the client as it is, and speaks against the backend", async () => {
+    using backend = rawBackend((_, connection) => connection.write(UNAVAILABLE));
+    await using proxy = startProxy({ transport, backends: [backend.url], ejectAfter: 3 });
+    for (let i = 0; i < 3; i++) expect((await fetch(proxy.url)).status).toBe(503);
+    expect(proxy.failedSlots).toEqual([0]);
+    expect(proxy.backends.isOutlier(0)).toBe(true);
+    await proxy.idle();
+  });
 
-test("a backend that accepts and never answers is an outlier", async () => {
-  using backend = rawBackend(() => {});
-  const options = { backends: [backend.url], ejectAfter: 2, config: { requestMs: 100 } };
-  await using proxy = startProxy(options);
-  const statuses = await Promise.all([1, 2].map(async () => (await fetch(proxy.url)).status));
-  expect(statuses).toEqual([504, 504]);
-  expect(proxy.failedSlots).toEqual([0]);
-  await proxy.idle();
-});
+  test("a backend that accepts and never answers is an outlier", async () => {
+    using backend = rawBackend(() => {});
+    const options = { backends: [backend.url], ejectAfter: 2, config: { requestMs: 100 } };
+    await using proxy = startProxy(options);
+    const statuses = await Promise.all([1, 2].map(async () => (await fetch(proxy.url)).status));
+    expect(statuses).toEqual([504, 504]);
+    expect(proxy.failedSlots).toEqual([0]);
+    await proxy.idle();
+  });
 
-test("a client that leaves does not speak against the backend", async () => {
-  using backend = rawBackend(() => {});
-  await using proxy = startProxy({ backends: [backend.url], ejectAfter: 1 });
-  const leaving = new AbortController();
-  const asked = fetch(proxy.url, { signal: leaving.signal }).catch(() => {});
-  await backend.until(() => backend.requests.length === 1);
-  leaving.abort();
-  await asked;
-  await proxy.idle();
-  expect(proxy.failedSlots).toEqual([]);
-  expect(proxy.backends.isOutlier(0)).toBe(false);
-});
+  test("a client that leaves does not speak against the backend", async () => {
+    using backend = rawBackend(() => {});
+    await using proxy = startProxy({ transport, backends: [backend.url], ejectAfter: 1 });
+    const leaving = new AbortController();
+    const asked = fetch(proxy.url, { signal: leaving.signal }).catch(() => {});
+    await backend.until(() => backend.requests.length === 1);
+    leaving.abort();
+    await asked;
+    await proxy.idle();
+    expect(proxy.failedSlots).toEqual([]);
+    expect(proxy.backends.isOutlier(0)).toBe(false);
+  });
 
-test("a full backend is passed over; with all full: 503, Retry-After, counted, and no place leaks", async () => {
-  const gate = Promise.withResolvers<void>();
-  const behave = async (_: unknown, connection: { write(data: string): Promise<void> }) => {
-    await gate.promise;
-    await connection.write(OK);
-  };
-  using one = rawBackend(behave);
-  using other = rawBackend(behave);
-  await using proxy = startProxy({ backends: [one.url, other.url] });
-  proxy.backends.setBackends([
-    { url: one.url, weight: 1, maxInFlight: 1 },
-    { url: other.url, weight: 1, maxInFlight: 2 },
-  ]);
-  const held = [1, 2, 3].map(() => fetch(proxy.url));
-  await other.until(() => other.requests.length === 2);
-  await one.until(() => one.requests.length === 1);
-  const refused = await fetch(proxy.url);
-  expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
-  expect(await refused.text()).toContain("Service not available");
-  expect(proxy.metrics.total("upstream_saturated")).toBe(1);
-  gate.resolve();
-  for (const answer of held) expect((await answer).status).toBe(200);
-  await proxy.idle();
-  expect((await fetch(proxy.url)).status).toBe(200);
+  test("a full backend is passed over; with all full: 503, Retry-After, counted, and no place leaks", async () => {
+    const gate = Promise.withResolvers<void>();
+    const behave = async (_: unknown, connection: { write(data: string): Promise<void> }) => {
+      await gate.promise;
+      await connection.write(OK);
+    };
+    using one = rawBackend(behave);
+    using other = rawBackend(behave);
+    await using proxy = startProxy({ transport, backends: [one.url, other.url] });
+    proxy.backends.setBackends([
+      { url: one.url, weight: 1, maxInFlight: 1 },
+      { url: other.url, weight: 1, maxInFlight: 2 },
+    ]);
+    const held = [1, 2, 3].map(() => fetch(proxy.url));
+    await other.until(() => other.requests.length === 2);
+    await one.until(() => one.requests.length === 1);
+    const refused = await fetch(proxy.url);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect(await refused.text()).toContain("Service not available");
+    expect(proxy.metrics.total("upstream_saturated")).toBe(1);
+    gate.resolve();
+    for (const answer of held) expect((await answer).status).toBe(200);
+    await proxy.idle();
+    expect((await fetch(proxy.url)).status).toBe(200);
+  });
 });

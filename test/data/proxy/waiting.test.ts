@@ -3,167 +3,198 @@
 
 import { describe, expect, test } from "bun:test";
 import { OK, rawBackend } from "../../support/backend.ts";
-import { requestText, startProxy } from "../../support/proxy.ts";
+import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { RawClient } from "../../support/raw-client.ts";
 
-const silent = (): void => {};
-const STREAM =
-  "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+describe.each(TRANSPORTS)("%s", (transport) => {
+  const silent = (): void => {};
+  const STREAM =
+    "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
 
-describe("a backend that does not answer", () => {
-  test("costs 504 after REQUEST_TIMEOUT, and its connection is closed", async () => {
-    using backend = rawBackend(silent);
-    await using proxy = startProxy({ backends: [backend.url], config: { requestMs: 300 } });
-    const started = performance.now();
-    const response = await fetch(proxy.url);
-    expect(response.status).toBe(504);
-    expect(performance.now() - started).toBeWithin(290, 2000);
-    await backend.until(() => backend.open === 0);
-    expect(backend.requests).toHaveLength(1);
-    expect(proxy.metrics.total("upstream_timeout")).toBe(1);
-    await proxy.idle();
-  });
-
-  test("is not blamed for a slow upload: each piece gives it new time", async () => {
-    using backend = rawBackend(async (request, connection) => {
-      await backend.until(() => request.body.endsWith("0\r\n\r\n"));
-      await connection.write(OK);
+  describe("a backend that does not answer", () => {
+    test("costs 504 after REQUEST_TIMEOUT, and its connection is closed", async () => {
+      using backend = rawBackend(silent);
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        config: { requestMs: 300 },
+      });
+      const started = performance.now();
+      const response = await fetch(proxy.url);
+      expect(response.status).toBe(504);
+      expect(performance.now() - started).toBeWithin(290, 2000);
+      await backend.until(() => backend.open === 0);
+      expect(backend.requests).toHaveLength(1);
+      expect(proxy.metrics.total("upstream_timeout")).toBe(1);
+      await proxy.idle();
     });
-    await using proxy = startProxy({ backends: [backend.url], config: { requestMs: 1000 } });
-    using client = await RawClient.connect(proxy.port);
-    await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }));
-    for (let i = 0; i < 10; i++) {
-      // Slowness is what this is about.
-      await Bun.sleep(150);
-      await client.send("1\r\nx\r\n");
-    }
-    const answer = await client.exchange("0\r\n\r\n");
-    expect(answer.status).toBe(200);
-  });
 
-  test("may be quiet in the middle of its answer for longer than any timeout", async () => {
-    using backend = rawBackend(async (_, { write }) => {
-      await write(STREAM);
-      await Bun.sleep(2500);
-      await write("3\r\ndef\r\n0\r\n\r\n");
+    test("is not blamed for a slow upload: each piece gives it new time", async () => {
+      using backend = rawBackend(async (request, connection) => {
+        await backend.until(() => request.body.endsWith("0\r\n\r\n"));
+        await connection.write(OK);
+      });
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        config: { requestMs: 1000 },
+      });
+      using client = await RawClient.connect(proxy.port);
+      await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }));
+      for (let i = 0; i < 10; i++) {
+        // Slowness is what this is about.
+        await Bun.sleep(150);
+        await client.send("1\r\nx\r\n");
+      }
+      const answer = await client.exchange("0\r\n\r\n");
+      expect(answer.status).toBe(200);
     });
-    const config = { requestMs: 300 };
-    await using proxy = startProxy({ backends: [backend.url], config, idleTimeout: 1 });
-    expect(await (await fetch(proxy.url)).text()).toBe("abcdef");
-  });
 
-  test("may take longer than the listener's idle timeout to answer", async () => {
-    using backend = rawBackend(async (_, { write }) => {
-      await Bun.sleep(2500);
-      await write(OK);
+    test("may be quiet in the middle of its answer for longer than any timeout", async () => {
+      using backend = rawBackend(async (_, { write }) => {
+        await write(STREAM);
+        await Bun.sleep(2500);
+        await write("3\r\ndef\r\n0\r\n\r\n");
+      });
+      const config = { requestMs: 300 };
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        config,
+        limits: { idleMs: 1000 },
+      });
+      expect(await (await fetch(proxy.url)).text()).toBe("abcdef");
     });
-    await using proxy = startProxy({ backends: [backend.url], idleTimeout: 1 });
-    expect((await fetch(proxy.url)).status).toBe(200);
-  });
 
-  test("and afterwards the idle connection is closed as ever", async () => {
-    using backend = rawBackend();
-    await using proxy = startProxy({ backends: [backend.url], idleTimeout: 1 });
-    using client = await RawClient.connect(proxy.port);
-    expect((await client.exchange(requestText("GET /"))).status).toBe(200);
-    await client.untilClosed();
-  }, 10_000);
-});
-
-describe("a client that leaves", () => {
-  test.each([
-    ["at once", 0],
-    ["after a while", 250],
-  ])("before the answer, %s", async (_, after) => {
-    using backend = rawBackend(silent);
-    await using proxy = startProxy({ backends: [backend.url] });
-    const client = await RawClient.connect(proxy.port);
-    await client.send(requestText("GET /"));
-    await backend.until(() => backend.requests.length === 1);
-    await Bun.sleep(after);
-    client.leave();
-    await backend.until(() => backend.open === 0);
-    await proxy.idle();
-    expect(proxy.metrics.total("client_aborts")).toBe(1);
-    expect(proxy.logLines()[0]).toMatchObject({ status: 499, broken_by: "client" });
-  });
-
-  test.each([
-    ["a stream", STREAM],
-    ["a long answer", "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 100000\r\n\r\nabc"],
-    ["a short answer", "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nabc"],
-  ])("in the middle of %s", async (_, start) => {
-    using backend = rawBackend(async (_request, { write, socket }) => {
-      await write(start);
-      // Bun notices a client that left when it writes to it.
-      const drip = setInterval(() => void socket.write(start === STREAM ? "1\r\nx\r\n" : "x"), 20);
-      void backend.until(() => backend.open === 0).then(() => clearInterval(drip));
+    test("may take longer than the listener's idle timeout to answer", async () => {
+      using backend = rawBackend(async (_, { write }) => {
+        await Bun.sleep(2500);
+        await write(OK);
+      });
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        limits: { idleMs: 1000 },
+      });
+      expect((await fetch(proxy.url)).status).toBe(200);
     });
-    await using proxy = startProxy({ backends: [backend.url] });
-    const client = await RawClient.connect(proxy.port);
-    await client.send(requestText("GET /"));
-    await client.until(({ text }) => text.includes("abc"));
-    client.leave();
-    await backend.until(() => backend.open === 0);
-    await proxy.idle();
+
+    test("and afterwards the idle connection is closed as ever", async () => {
+      using backend = rawBackend();
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        limits: { idleMs: 1000 },
+      });
+      using client = await RawClient.connect(proxy.port);
+      expect((await client.exchange(requestText("GET /"))).status).toBe(200);
+      await client.untilClosed();
+    }, 10_000);
   });
 
-  test("from a stream that is quiet", async () => {
-    using backend = rawBackend((_, { write }) => write(STREAM));
-    await using proxy = startProxy({ backends: [backend.url] });
-    const client = await RawClient.connect(proxy.port);
-    await client.send(requestText("GET /"));
-    await client.until(({ text }) => text.includes("abc"));
-    client.leave();
-    await proxy.idle();
-    await backend.until(() => backend.open === 0);
-  });
-
-  // Before anybody looks at who waits, so the answer meets a client that is gone.
-  test.each([[1], [10], [50]])("%d ms before a quiet stream begins", async (early) => {
-    const left = Promise.withResolvers<void>();
-    using backend = rawBackend(async (_, { write }) => {
-      await left.promise;
-      await Bun.sleep(early);
-      await write(STREAM);
-    });
-    await using proxy = startProxy({ backends: [backend.url] });
-    const client = await RawClient.connect(proxy.port);
-    await client.send(requestText("GET /"));
-    await backend.until(() => backend.requests.length === 1);
-    client.leave();
-    left.resolve();
-    await proxy.idle();
-    await backend.until(() => backend.open === 0);
-    expect(proxy.logLines()[0]).toMatchObject({ broken_by: "client" });
-  });
-
-  test("in the middle of its upload", async () => {
-    using backend = rawBackend(silent);
-    await using proxy = startProxy({ backends: [backend.url] });
-    const client = await RawClient.connect(proxy.port);
-    await client.send(requestText("POST /", { "Content-Length": "1000000" }, "x".repeat(200_000)));
-    await backend.until(() => (backend.requests[0]?.body.length ?? 0) > 0);
-    client.leave();
-    await backend.until(() => backend.open === 0);
-    await proxy.idle();
-  });
-
-  test("leaves nothing in flight, whenever it was", async () => {
-    using backend = rawBackend(async (_, { write }) => {
-      await Bun.sleep(Math.random() * 20);
-      await write(STREAM);
-      await write("3\r\ndef\r\n0\r\n\r\n");
-    });
-    await using proxy = startProxy({ backends: [backend.url] });
-    const visit = async (): Promise<void> => {
+  describe("a client that leaves", () => {
+    test.each([
+      ["at once", 0],
+      ["after a while", 250],
+    ])("before the answer, %s", async (_, after) => {
+      using backend = rawBackend(silent);
+      await using proxy = startProxy({ transport, backends: [backend.url] });
       const client = await RawClient.connect(proxy.port);
       await client.send(requestText("GET /"));
-      await Bun.sleep(Math.random() * 25);
+      await backend.until(() => backend.requests.length === 1);
+      await Bun.sleep(after);
       client.leave();
-    };
-    for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, visit));
-    await proxy.idle();
-    expect(proxy.logLines()).toHaveLength(200);
+      await backend.until(() => backend.open === 0);
+      await proxy.idle();
+      expect(proxy.metrics.total("client_aborts")).toBe(1);
+      expect(proxy.logLines()[0]).toMatchObject({ status: 499, broken_by: "client" });
+    });
+
+    test.each([
+      ["a stream", STREAM],
+      [
+        "a long answer",
+        "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 100000\r\n\r\nabc",
+      ],
+      ["a short answer", "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nabc"],
+    ])("in the middle of %s", async (_, start) => {
+      using backend = rawBackend(async (_request, { write, socket }) => {
+        await write(start);
+        // Bun notices a client that left when it writes to it.
+        const drip = setInterval(
+          () => void socket.write(start === STREAM ? "1\r\nx\r\n" : "x"),
+          20,
+        );
+        void backend.until(() => backend.open === 0).then(() => clearInterval(drip));
+      });
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const client = await RawClient.connect(proxy.port);
+      await client.send(requestText("GET /"));
+      await client.until(({ text }) => text.includes("abc"));
+      client.leave();
+      await backend.until(() => backend.open === 0);
+      await proxy.idle();
+    });
+
+    test("from a stream that is quiet", async () => {
+      using backend = rawBackend((_, { write }) => write(STREAM));
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const client = await RawClient.connect(proxy.port);
+      await client.send(requestText("GET /"));
+      await client.until(({ text }) => text.includes("abc"));
+      client.leave();
+      await proxy.idle();
+      await backend.until(() => backend.open === 0);
+    });
+
+    // Before anybody looks at who waits, so the answer meets a client that is gone.
+    test.each([[1], [10], [50]])("%d ms before a quiet stream begins", async (early) => {
+      const left = Promise.withResolvers<void>();
+      using backend = rawBackend(async (_, { write }) => {
+        await left.promise;
+        await Bun.sleep(early);
+        await write(STREAM);
+      });
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const client = await RawClient.connect(proxy.port);
+      await client.send(requestText("GET /"));
+      await backend.until(() => backend.requests.length === 1);
+      client.leave();
+      left.resolve();
+      await proxy.idle();
+      await backend.until(() => backend.open === 0);
+      expect(proxy.logLines()[0]).toMatchObject({ broken_by: "client" });
+    });
+
+    test("in the middle of its upload", async () => {
+      using backend = rawBackend(silent);
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const client = await RawClient.connect(proxy.port);
+      await client.send(
+        requestText("POST /", { "Content-Length": "1000000" }, "x".repeat(200_000)),
+      );
+      await backend.until(() => (backend.requests[0]?.body.length ?? 0) > 0);
+      client.leave();
+      await backend.until(() => backend.open === 0);
+      await proxy.idle();
+    });
+
+    test("leaves nothing in flight, whenever it was", async () => {
+      using backend = rawBackend(async (_, { write }) => {
+        await Bun.sleep(Math.random() * 20);
+        await write(STREAM);
+        await write("3\r\ndef\r\n0\r\n\r\n");
+      });
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const visit = async (): Promise<void> => {
+        const client = await RawClient.connect(proxy.port);
+        await client.send(requestText("GET /"));
+        await Bun.sleep(Math.random() * 25);
+        client.leave();
+      };
+      for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, visit));
+      await proxy.idle();
+      expect(proxy.logLines()).toHaveLength(200);
+    });
   });
 });

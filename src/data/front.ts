@@ -1,0 +1,65 @@
+// Where a request goes that has arrived: to the gateway's own routes, or on to a backend, and then
+// by which transport. Decided once, on the bytes of the target that will also be forwarded. Built
+// once per worker.
+
+import { problemBody } from "../shared/problem.ts";
+import type { Exchange } from "./http1/exchange.ts";
+import { type FetchHandlerOptions, toFetchHandler, type Unfit } from "./http1/fetch-adapter.ts";
+import type { RequestHead } from "./http1/request-head.ts";
+import { Form } from "./http1/target.ts";
+import type { Pipeline } from "./proxy/pipeline.ts";
+import { wantsUpgrade } from "./proxy/upgrade.ts";
+
+/** `fetch`: Elysia's catch-all and Bun's client. `pooled`: our own connections. */
+export type Transport = "fetch" | "pooled";
+
+export interface FrontOptions {
+  readonly transport: Transport;
+  /** Paths at or below these are the gateway's own. No trailing slash. */
+  readonly reserved: readonly string[];
+  /** The application: control routes, and a catch-all that calls the pipeline's `fetch`. */
+  readonly app: FetchHandlerOptions["fetch"];
+  readonly pipeline: Pipeline;
+  readonly onError: (error: unknown) => void;
+}
+
+export function createFront(options: FrontOptions): (exchange: Exchange) => void {
+  const { app: fetch, pipeline, onError } = options;
+  const reserved = options.reserved.map((prefix) => Buffer.from(prefix));
+  const pooled = options.transport === "pooled";
+  const control = toFetchHandler({ fetch, onError, onUnfit: refuseControl });
+  const proxied = toFetchHandler({
+    fetch,
+    onError,
+    onUnfit: (exchange, { status, detail }) => pipeline.refuse(exchange, status, detail),
+  });
+  return (exchange) => {
+    const { head } = exchange;
+    if (isReserved(head, reserved)) control(exchange);
+    else if (pooled || head.form >= Form.AUTHORITY || wantsUpgrade(head)) pipeline.relay(exchange);
+    else proxied(exchange);
+  };
+}
+
+const SLASH = 47;
+const QUESTION = 63;
+
+/** Whether the path is, byte for byte, one of the prefixes or below it. */
+function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
+  const { bytes, pathStart, targetEnd } = head;
+  for (const prefix of reserved) {
+    const end = pathStart + prefix.length;
+    if (end > targetEnd || prefix.compare(bytes, pathStart, end) !== 0) continue;
+    if (end === targetEnd || bytes[end] === SLASH || bytes[end] === QUESTION) return true;
+  }
+  return false;
+}
+
+function refuseControl(exchange: Exchange, { status, detail }: Unfit): void {
+  const title = status === 400 ? "Bad Request" : "Not Implemented";
+  const body = Buffer.from(problemBody(status, { title, detail }));
+  exchange
+    .begin(status, title)
+    .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
+  exchange.send(body.length, body, 0, body.length, true);
+}

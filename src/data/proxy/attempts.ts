@@ -1,0 +1,109 @@
+// From admission to the end, the same for every transport: picks backends until one answers or
+// trying another is not safe, tells the shared table what each try showed, and makes sure that what
+// was begun is ended exactly once. Writes the exchange and this worker's row of the backend table.
+
+import type { BackendFailure } from "../../shared/backend-table.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Observer } from "./observe.ts";
+import { type Backends, type Failure, mayTryAnother, pick } from "./pick.ts";
+import * as responses from "./responses.ts";
+
+export interface BackendPool extends Backends {
+  end(slot: number): void;
+  /** True, as with `answered`: the main thread should look at the backend. */
+  failed(slot: number, failure: BackendFailure): boolean;
+  answered(slot: number, status: number): boolean;
+  /** Changes when connections made before should not be used for new requests. */
+  epoch(slot: number): number;
+}
+
+export interface AttemptsOptions {
+  readonly backends: BackendPool;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** Bytes; 0 means no limit. */
+  readonly maxBody: number;
+  readonly onBackendFailed: (slot: number) => void;
+}
+
+export class Attempts {
+  readonly #backends: BackendPool;
+  readonly #clock: Clock;
+  readonly #observer: Observer;
+  readonly #maxBody: number;
+  readonly #onBackendFailed: (slot: number) => void;
+
+  constructor(options: AttemptsOptions) {
+    this.#backends = options.backends;
+    this.#clock = options.clock;
+    this.#observer = options.observer;
+    this.#maxBody = options.maxBody;
+    this.#onBackendFailed = options.onBackendFailed;
+  }
+
+  /** Picks the first backend. Null: try it. */
+  first(exchange: Exchange): responses.OwnAnswer | null {
+    const picked = pick(exchange, this.#backends);
+    if (picked === "picked") {
+      exchange.sentAt = exchange.startedAt;
+      return null;
+    }
+    if (picked === "saturated") {
+      this.#observer.saturated();
+      return responses.SATURATED;
+    }
+    this.#observer.noneHealthy();
+    return responses.NONE_HEALTHY;
+  }
+
+  /** After a failed try. Null: another backend is picked, try that. */
+  next(exchange: Exchange, failure: Failure, replayable: boolean): responses.OwnAnswer | null {
+    const { backend } = exchange;
+    this.#release(exchange);
+    this.#observer.failed(failure);
+    // What the client did wrong says nothing about the backend.
+    const blamed = failure !== "client" && failure !== "too_large";
+    if (blamed && this.#backends.failed(backend, failure)) this.#onBackendFailed(backend);
+    if (!mayTryAnother(exchange, failure, replayable)) return this.#answerTo(exchange, failure);
+    (exchange.tried ??= []).push(backend);
+    if (pick(exchange, this.#backends) !== "picked") return this.#answerTo(exchange, failure);
+    this.#observer.retried();
+    exchange.sentAt = this.#clock();
+    return null;
+  }
+
+  /** The headers of a backend's answer are there. */
+  answered(exchange: Exchange, status: number): void {
+    const { backend } = exchange;
+    if (this.#backends.answered(backend, status)) this.#onBackendFailed(backend);
+    this.#observer.answered(exchange, status);
+  }
+
+  /** The backend broke its answer off. */
+  broke(exchange: Exchange): void {
+    exchange.brokenBy = "backend";
+    this.#observer.failed("reset");
+  }
+
+  /** The exchange is over; the first call counts. */
+  over(exchange: Exchange): void {
+    if (exchange.ended) return;
+    this.#release(exchange);
+    this.#observer.ended(exchange);
+  }
+
+  #release(exchange: Exchange): void {
+    if (!exchange.begun) return;
+    exchange.begun = false;
+    this.#backends.end(exchange.backend);
+  }
+
+  #answerTo(exchange: Exchange, failure: Failure): responses.OwnAnswer {
+    if (failure === "timeout") return responses.BACKEND_TIMED_OUT;
+    if (failure === "too_large") return responses.bodyTooLarge(this.#maxBody);
+    if (failure !== "client") return responses.BACKEND_FAILED;
+    exchange.brokenBy = "client";
+    return responses.CLIENT_LEFT;
+  }
+}

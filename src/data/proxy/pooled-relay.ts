@@ -1,0 +1,136 @@
+// The transport over plain connections: bytes of the client's connection go to a pooled connection
+// of the backend and back, neither side made into objects. Tries backends until one answers or
+// trying another is not safe. Upgrades (WebSocket) go this way with either transport.
+
+import type { Config } from "../../config.ts";
+import type { DeadlineWheel } from "../http1/deadlines.ts";
+import type { Exchange as HttpExchange } from "../http1/exchange.ts";
+import type { MessageWriter } from "../http1/message-writer.ts";
+import { Relay, type RelayEnd, type RelayFailure, type RelayPolicy } from "../http1/relay.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
+import type { Attempts } from "./attempts.ts";
+import type { Exchange } from "./exchange.ts";
+import { ANSWER_DROPS, answerLines, requestDrops, requestLines } from "./header-lines.ts";
+import type { Observer } from "./observe.ts";
+import { type Failure, isIdempotent } from "./pick.ts";
+import { Pools } from "./pools.ts";
+import { CLIENT_LEFT, type OwnAnswer, send, UPGRADE_OVER_TLS } from "./responses.ts";
+import type { Epochs } from "./sessions.ts";
+import { wantsUpgrade } from "./upgrade.ts";
+
+export interface PooledRelayOptions {
+  readonly config: Pick<Config, "maxBody" | "timeouts">;
+  readonly backends: Epochs;
+  readonly attempts: Attempts;
+  readonly observer: Observer;
+  readonly deadlines: DeadlineWheel;
+  /** Takes over an exchange whose picked backend is not reached by plain http. */
+  readonly byFetch: (exchange: Exchange, http: HttpExchange) => void;
+}
+
+export class PooledRelay {
+  readonly attempts: Attempts;
+  readonly observer: Observer;
+  readonly maxBody: number;
+  readonly pools: Pools;
+  readonly byFetch: PooledRelayOptions["byFetch"];
+
+  constructor({ config, backends, attempts, observer, deadlines, byFetch }: PooledRelayOptions) {
+    const { maxBody, timeouts } = config;
+    this.attempts = attempts;
+    this.observer = observer;
+    this.maxBody = maxBody === 0 ? Infinity : maxBody;
+    const limits = { connectMs: timeouts.connectMs, headMs: timeouts.requestMs };
+    this.pools = new Pools(backends, deadlines, limits);
+    this.byFetch = byFetch;
+  }
+
+  /** The exchange has a backend to try first. */
+  send(exchange: Exchange, http: HttpExchange): void {
+    new Relaying(exchange, http, this).start();
+  }
+}
+
+/** One exchange on its way. */
+class Relaying implements RelayPolicy {
+  readonly requestDrops: number;
+  readonly answerDrops = ANSWER_DROPS;
+  readonly maxBody: number;
+  readonly #exchange: Exchange;
+  readonly #http: HttpExchange;
+  readonly #shared: PooledRelay;
+
+  constructor(exchange: Exchange, http: HttpExchange, shared: PooledRelay) {
+    this.#exchange = exchange;
+    this.#http = http;
+    this.#shared = shared;
+    this.requestDrops = requestDrops(exchange);
+    this.maxBody = shared.maxBody;
+  }
+
+  start(): void {
+    const exchange = this.#exchange;
+    const http = this.#http;
+    const pool = this.#shared.pools.of(exchange.backend, exchange.backendUrl!);
+    const upgrade = http.head.upgrade && wantsUpgrade(http.head);
+    if (pool !== null) new Relay(http, this, upgrade).forward(pool);
+    else if (!upgrade) this.#shared.byFetch(exchange, http);
+    else {
+      this.#answer(UPGRADE_OVER_TLS);
+      this.#shared.attempts.over(exchange);
+    }
+  }
+
+  requestFields(writer: MessageWriter): void {
+    requestLines(writer, this.#exchange, this.#http.head);
+  }
+
+  answerFields(writer: MessageWriter, _: Relay, head: ResponseHead): void {
+    this.#shared.attempts.answered(this.#exchange, head.status);
+    answerLines(writer, this.#exchange, head.minor);
+  }
+
+  onFailure(relay: Relay, failure: RelayFailure): void {
+    const exchange = this.#exchange;
+    const { attempts, pools } = this.#shared;
+    const stale = failure === "stale" && relay.replayable && isIdempotent(exchange.method);
+    if (!stale) {
+      const answer = attempts.next(exchange, FAILURES[failure], relay.replayable);
+      if (answer !== null) return this.#answer(answer);
+    }
+    const pool = pools.of(exchange.backend, exchange.backendUrl!);
+    if (pool !== null) return relay.forward(pool, stale);
+    // A body that was begun cannot change to `fetch`.
+    const answer = attempts.next(exchange, "malformed", false);
+    this.#answer(answer!);
+  }
+
+  onEnd(relay: Relay, end: RelayEnd): void {
+    const exchange = this.#exchange;
+    const { attempts, observer } = this.#shared;
+    if (end === "left") {
+      exchange.brokenBy = "client";
+      if (exchange.status === 0) observer.answeredOurselves(exchange, CLIENT_LEFT.status);
+    } else if (end === "broken") attempts.broke(exchange);
+    if (exchange.bytes !== null) exchange.bytes = relay.bytes;
+    attempts.over(exchange);
+  }
+
+  #answer(answer: OwnAnswer): void {
+    this.#shared.observer.answeredOurselves(this.#exchange, answer.status);
+    send(answer, this.#exchange, this.#http);
+  }
+}
+
+const FAILURES: Readonly<Record<RelayFailure, Failure>> = {
+  stale: "reset",
+  refused: "unconnected",
+  unreachable: "unconnected",
+  connect_timeout: "unconnected",
+  header_timeout: "timeout",
+  reset_before_response: "reset",
+  malformed: "malformed",
+  // Some of a head had come: the backend has worked on it.
+  truncated: "malformed",
+  too_large: "too_large",
+};
