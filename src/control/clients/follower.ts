@@ -10,7 +10,9 @@ import type { ClientRegistry } from "./registry.ts";
 import type { ClientRow, ClientsRepository } from "./repository.ts";
 import type { Turns } from "./turns.ts";
 
-const PAGE = 5_000;
+const PAGE = 1_000;
+/** A million rows read at once were measured at 1.1 GB on top; so, at next to nothing. */
+const PAGES_PER_COLLECTION = 50;
 /** Rows re-read by one query. */
 const BATCH = 500;
 const RETRY_AFTER_MS = 500;
@@ -155,11 +157,14 @@ export class Follower {
 
   async #eachPage(visit: (rows: readonly ClientRow[]) => void): Promise<void> {
     let after: string | null = null;
-    for (;;) {
+    for (let page = 1; ; page++) {
       const rows: ClientRow[] = await this.#repository.page(after, PAGE);
       visit(rows);
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.clientId;
+      // SQLite answers without ever returning to the event loop, and the loop frees memory, too.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (page % PAGES_PER_COLLECTION === 0) Bun.gc(true);
     }
   }
 

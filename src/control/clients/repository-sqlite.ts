@@ -3,7 +3,7 @@
 // and never go back while the process lives, whatever is removed.
 
 import type { Database, Statement } from "bun:sqlite";
-import { and, eq, gt, inArray, max, sql } from "drizzle-orm";
+import { and, eq, inArray, max, sql } from "drizzle-orm";
 import { drizzle, type BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { clients } from "../db/schema-sqlite.ts";
 import { asUnavailable } from "../db/unavailable.ts";
@@ -25,12 +25,19 @@ const row = {
   tokensVersion: clients.tokensVersion,
 };
 
+/** By hand: through drizzle a page takes twice as long, and a start reads all of them. */
+const PAGE = `
+  SELECT client_id clientId, capacity, rate_per_sec ratePerSec, tokens, tokens_at tokensAt, version,
+    tokens_version tokensVersion
+  FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?`;
+
 export class SqliteClients implements ClientsRepository {
   // 2,000 updates in one transaction were measured at 5 to 8 ms, all of it on the main thread.
   readonly batchSize = 1_000;
   readonly #client: Database;
   readonly #db: BunSQLiteDatabase;
   readonly #saveBucket: Statement;
+  readonly #page: Statement<ClientRow, [string, number]>;
   readonly #putNew: Statement;
   readonly #putKnown: Statement;
   #lastVersion: number;
@@ -56,6 +63,7 @@ export class SqliteClients implements ClientsRepository {
         tokens_version = CASE WHEN $set THEN $version ELSE tokens_version END
       WHERE client_id = $id AND version = $expected RETURNING tokens_version AS tokensVersion`,
     );
+    this.#page = client.prepare(PAGE);
   }
 
   insert(clientId: string, definition: ClientDefinition): Promise<ClientRow | null> {
@@ -145,15 +153,8 @@ export class SqliteClients implements ClientsRepository {
   }
 
   page(after: string | null, limit: number): Promise<ClientRow[]> {
-    return attempt(() =>
-      this.#db
-        .select(row)
-        .from(clients)
-        .where(after === null ? undefined : gt(clients.clientId, after))
-        .orderBy(clients.clientId)
-        .limit(limit)
-        .all(),
-    );
+    // Every id is longer than the empty one.
+    return attempt(() => this.#page.all(after ?? "", limit));
   }
 
   saveBuckets(batch: BucketBatch): Promise<void> {
