@@ -68,8 +68,8 @@ const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCy
 function times(plot: uPlot, ticks: number[]): string[] {
   const format = (ticks[1] ?? 0) - (ticks[0] ?? 0) < 60 ? SECONDS : CLOCK;
   const { min = 0, max = 0 } = plot.scales["x"]!;
-  // A time at the very edge would be cut off.
-  const last = max - (max - min) * 0.04;
+  // A time at the very edge would be cut off: half of one is some 30 pixels wide.
+  const last = max - ((max - min) * 30 * devicePixelRatio) / plot.bbox.width;
   return ticks.map((tick) => (tick > last ? "" : format.format(tick * 1000)));
 }
 

@@ -37,6 +37,8 @@ Try, in another terminal:
       a new limit, in force at once
   kill ${victim?.pid ?? ""}
       one backend less: the others take over
+  ${origin}/-/dashboard
+      traffic, backends and clients, live in the browser
   ${origin}/swagger
       all of the API, in the browser
 

@@ -1,4 +1,4 @@
-// Takes the README's pictures of the dashboard: `bun test/support/screenshots.ts [folder]`. A real
+// Takes the README's pictures of the dashboard: `bun run screenshots [folder [seconds]]`. A real
 // gateway, real backends and real load for a minute, so what the pictures show did happen.
 
 import { mkdir } from "node:fs/promises";
@@ -8,14 +8,14 @@ import { Gateway } from "./gateway.ts";
 import { HEALTH_PATH, startHelloBackends } from "./hello-backends.ts";
 
 const FOLDER = process.argv[2] ?? join(import.meta.dir, "../../src/dashboard/screenshots");
-const LOAD_SECONDS = Number(process.argv[3] ?? 55);
+const LOAD_SECONDS = Number(process.argv[3] ?? 60);
 
 const CLIENTS = [
   { client_id: "checkout", capacity: 200, rate_per_sec: 120, share: 1 },
   { client_id: "mobile-app", capacity: 500, rate_per_sec: 60, share: 2 },
   { client_id: "partner:acme", capacity: 100, rate_per_sec: 15, share: 1 },
   { client_id: "reports@intern", capacity: 50, rate_per_sec: 5, share: 0.3 },
-  { client_id: "search", capacity: 1000, rate_per_sec: 400, share: 2 },
+  { client_id: "search", capacity: 1000, rate_per_sec: 150, share: 2 },
 ];
 
 async function load(gateway: Gateway, until: number): Promise<void> {
@@ -28,7 +28,13 @@ async function load(gateway: Gateway, until: number): Promise<void> {
         fetch(`${gateway.url}/api?client_id=${client_id}`),
       ),
     );
-    sent.push(fetch(`${gateway.url}/`), fetch(`${gateway.url}/`));
+    for (let rank = 1; rank <= 5; rank++) {
+      if (Math.random() > tide / rank) continue;
+      const headers = {
+        "x-forwarded-for": rank % 3 ? `203.0.113.${rank}` : `2001:db8:0:${rank}::1`,
+      };
+      sent.push(fetch(`${gateway.url}/`, { headers }), fetch(`${gateway.url}/`, { headers }));
+    }
     await Promise.all(sent.map(async (answer) => (await answer).arrayBuffer()));
     await Bun.sleep(50);
   }
@@ -41,18 +47,25 @@ await using backends = startHelloBackends(3, async (_, name) => {
 });
 await using gateway = await Gateway.start({
   backends: backends.urls.map((url, index) => (index === 0 ? `${url};weight=2` : url)),
-  env: { HEALTH_PATH, ACCESS_LOG: "off" },
+  env: {
+    HEALTH_PATH,
+    ACCESS_LOG: "off",
+    // The load speaks for other addresses.
+    TRUSTED_PROXIES: "127.0.0.0/8",
+    ANONYMOUS_RATE_PER_SEC: "12",
+    ANONYMOUS_CAPACITY: "60",
+  },
 });
 for (const { share: _, ...client } of CLIENTS) await gateway.createClient(client);
 await mkdir(FOLDER, { recursive: true });
 
 await using browser = await openBrowser(gateway.url);
 const { page } = browser;
-await page.setViewportSize({ width: 1360, height: 1100 });
+await page.setViewportSize({ width: 1200, height: 1010 });
 await page.emulateMedia({ colorScheme: "light" });
 await page.goto(`${gateway.url}/-/dashboard`);
 const shoot = (name: string): Promise<unknown> =>
-  page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
+  page.screenshot({ path: join(FOLDER, `${name}.png`) });
 
 const loading = load(gateway, Date.now() + LOAD_SECONDS * 1000);
 await Bun.sleep(LOAD_SECONDS * 800);
