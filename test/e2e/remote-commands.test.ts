@@ -208,6 +208,10 @@ describe("status", () => {
     expect(stdout).toMatch(/^ {2}state +ready$/m);
     expect(stdout).toMatch(/^ {2}database +answers, /m);
     expect(stdout).toMatch(new RegExp(`^${backend.url.origin} +up +1 `, "m"));
+    const before = JSON.parse((await run("status --json")).stdout);
+    await (await gateway.api("GET", "/")).text();
+    const after = JSON.parse((await run("status --json")).stdout);
+    expect(after.requests_admitted).toBe(before.requests_admitted + 1);
     expect(JSON.parse((await run("status --json")).stdout)).toMatchObject({
       ready: true,
       workers: 2,
