@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { Glob } from "bun";
 import { startControl } from "../../support/control-server.ts";
 
 const LIMIT_BYTES = 150_000;
@@ -57,4 +59,19 @@ test("without a token, an address that is not allowed sees nothing", async () =>
   for (const path of ["", "/page.js", "/events", "/clients"]) {
     expect([path, (await server.fetch(`/-/dashboard${path}`)).status]).toEqual([path, 403]);
   }
+});
+
+test("the browser gets nothing of the gateway but types", async () => {
+  const folder = join(import.meta.dir, "../../../src/dashboard");
+  const transpiler = new Bun.Transpiler({ loader: "tsx" });
+  const foreign: string[] = [];
+  for await (const file of new Glob("*.{ts,tsx}").scan(folder)) {
+    // Run while bundling, not in the browser.
+    if (["bundle.ts", "files.ts"].includes(file)) continue;
+    const imports = transpiler.scanImports(await Bun.file(join(folder, file)).text());
+    for (const { path } of imports) {
+      if (!/^(?:\.\/|preact|@preact\/signals|uplot)/.test(path)) foreign.push(`${file}: ${path}`);
+    }
+  }
+  expect(foreign).toEqual([]);
 });
