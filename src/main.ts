@@ -28,6 +28,7 @@ import { BackendTable } from "./shared/backend-table.ts";
 import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { answerClockPing, mainClock } from "./shared/clock.ts";
+import { ConnectionTable } from "./shared/connection-table.ts";
 import { HistoryTable } from "./shared/history-table.ts";
 import type { LineWriter, Logger } from "./shared/log.ts";
 import type { FromWorker, SharedTables, ToWorker } from "./shared/messages.ts";
@@ -38,6 +39,8 @@ import { EXIT, type ExitCode } from "./shared/start-error.ts";
 const WORKER_RESTARTS = counter("worker_restarts");
 /** A slow backend may hold up the first look at all of them; the listener waits no longer for it. */
 const LISTEN_AFTER_MS = 250;
+/** Connections that are not used for so long after a hand-over are closed. */
+const IDLE_AFTER_HANDOVER_MS = 10_000;
 /** How long the last flush may take. */
 const LAST_FLUSH_MS = 10_000;
 
@@ -179,8 +182,9 @@ class Gateway {
     const replaced = incumbent.replaced.then(() => true);
     const handedOver = await Promise.race([replaced, shutdown.requested.then(() => false)]);
     if (handedOver) {
-      // Clients that keep a connection open find the other process when they use it.
-      await Promise.race([this.#supervisor.empty(timeouts.drainMs), shutdown.requested]);
+      // A client that keeps a connection open is passed on when it uses it.
+      const patience = Math.min(timeouts.drainMs, IDLE_AFTER_HANDOVER_MS);
+      await Promise.race([this.#supervisor.empty(patience), shutdown.requested]);
     }
     return await this.#stop(incumbent);
   }
@@ -281,6 +285,7 @@ class Gateway {
   #workerDied(worker: number): void {
     this.#backends.clearWorker(worker);
     this.#metrics.clearWorker(worker);
+    new ConnectionTable(this.#tables.connections).clearWorker(worker);
     this.#metrics.add(WORKER_RESTARTS);
   }
 }
@@ -305,6 +310,7 @@ function reserveTables(config: Config, seed: readonly number[] | undefined): Sha
     }),
     metrics: MetricsTable.reserve({ workers }),
     history: HistoryTable.reserve(),
+    connections: ConnectionTable.reserve({ workers }),
     state: ProcessState.reserve(),
   };
 }

@@ -40,13 +40,18 @@ export class Steering {
     this.#setOption = setOption;
   }
 
+  /** Loads what is needed, so that `of` is quick: 0.1 s and more. */
+  static prepare(): void {
+    if (process.platform === "linux") systemCall ??= load();
+  }
+
   /** Through a listening socket of this process on the port; null where that cannot be. */
   static of(port: number): Steering | null {
-    if (process.platform !== "linux") return null;
+    Steering.prepare();
+    if (!systemCall) return null;
     try {
       const fd = listeningSocket(port);
-      const setOption = systemCall();
-      return fd === null || setOption === null ? null : new Steering(fd, setOption);
+      return fd === null ? null : new Steering(fd, systemCall);
     } catch {
       return null;
     }
@@ -90,7 +95,9 @@ export class Steering {
   }
 }
 
-function systemCall(): SetOption | null {
+let systemCall: SetOption | null = null;
+
+function load(): SetOption | null {
   for (const library of LIBRARIES) {
     try {
       const { symbols } = dlopen(library, {

@@ -49,6 +49,7 @@ export class Successor {
       .catch((error: Error) => refuse(error.message));
     const difference = differenceFrom(config, presence);
     if (difference !== null) refuse(difference);
+    Steering.prepare();
     found = new Successor(presence, channel, log.child("takeover"));
     return found;
   }

@@ -16,7 +16,7 @@ const SECRET = "5".repeat(64);
 const GET = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`;
 const opened: (() => void)[] = [];
 afterEach(() => {
-  for (const close of opened.splice(0).reverse()) close();
+  for (const close of opened.splice(0).toReversed()) close();
 });
 
 /** Answers with its name, the target, the body and the address of the client. */
