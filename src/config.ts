@@ -73,6 +73,12 @@ export interface Config {
     readonly idleMs: number;
     readonly drainMs: number;
   };
+  readonly connections: {
+    /** Of clients, over all workers. */
+    readonly most: number;
+    /** Of one address (IPv6: of one /64) that is no trusted proxy. */
+    readonly mostPerAddress: number;
+  };
   /** Bytes of a request body; 0 means no limit. */
   readonly maxBody: number;
   readonly log: {
@@ -141,6 +147,10 @@ function assemble(values: Values): Config {
       connectMs: values.CONNECT_TIMEOUT,
       idleMs: values.IDLE_TIMEOUT,
       drainMs: values.DRAIN_TIMEOUT,
+    },
+    connections: {
+      most: values.MAX_CONNECTIONS,
+      mostPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
     },
     maxBody: values.MAX_BODY,
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT, access: values.ACCESS_LOG },

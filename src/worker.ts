@@ -18,11 +18,13 @@ import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createExplain } from "./data/proxy/explain.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
+import { CidrSet } from "./shared/address.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { calibrate, type ClockPong, workerClock } from "./shared/clock.ts";
+import { ConnectionTable } from "./shared/connection-table.ts";
 import { HistoryTable } from "./shared/history-table.ts";
 import { LineBatch } from "./shared/line-batch.ts";
 import { createLogger } from "./shared/log.ts";
@@ -35,6 +37,9 @@ declare const self: Worker;
 type Start = Extract<ToWorker, { type: "start" }>;
 type Listen = Extract<ToWorker, { type: "listen" }>;
 
+/** How long a WebSocket may go on in a stop. */
+const LONGEST_TUNNEL_DRAIN_MS = 5000;
+
 const post = (message: FromWorker): void => self.postMessage(message);
 const lines = new LineBatch((batch) => post({ type: "log", lines: batch }));
 const calls = new ControlCalls(post);
@@ -42,6 +47,7 @@ const pongs = new Map<number, (pong: ClockPong) => void>();
 const deadlines = new DeadlineWheel(performance.now());
 let front: ReturnType<typeof createFront> | null = null;
 let server: HttpServer | null = null;
+let census: ConnectionTable | null = null;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
 let feed: Feed | null = null;
@@ -99,6 +105,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   const backends = new BackendTable(tables.backends, worker);
   const metrics = new MetricsTable(tables.metrics, worker);
   const state = new ProcessState(tables.state);
+  census = new ConnectionTable(tables.connections, worker, new CidrSet(config.trustedProxies));
   if (access) accessLog = createAccessLog({ format, write: (batch) => lines.write(batch) });
   const onError = (error: unknown): void => log.error("unexpected error", describe(error));
   const pipeline = createPipeline({
@@ -173,7 +180,13 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
       listeners,
       handoverSecret,
       deadlines,
-      limits: { idleMs: timeouts.idleMs },
+      limits: {
+        idleMs: timeouts.idleMs,
+        tunnelDrainMs: Math.min(timeouts.drainMs / 2, LONGEST_TUNNEL_DRAIN_MS),
+        connections: config!.connections.most,
+        connectionsPerAddress: config!.connections.mostPerAddress,
+      },
+      census: census!,
       handler: front!,
     });
     setInterval(() => deadlines.advance(performance.now()), TICK_MS);

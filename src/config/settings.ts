@@ -136,6 +136,16 @@ export const SETTINGS = {
     "75s",
     "how long an unused connection of a client is kept",
   ),
+  MAX_CONNECTIONS: setting(
+    kinds.integer(1, 1_000_000),
+    "10000",
+    "connections of clients at a time; more are answered with 503",
+  ),
+  MAX_CONNECTIONS_PER_ADDRESS: setting(
+    kinds.integer(1, 1_000_000),
+    "5000",
+    "of them from one address (IPv6 by /64) that is no trusted proxy; more are answered with 429",
+  ),
   MAX_BODY: setting(kinds.size, "10MB", "largest request body; `0` is no limit"),
   DRAIN_TIMEOUT: setting(
     kinds.duration("0", "1h"),

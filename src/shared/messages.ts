@@ -7,6 +7,7 @@ import type { BusyAddressesMemory } from "./busy-addresses.ts";
 import type { ClientTableMemory } from "./client-table.ts";
 import type { BackendsPort } from "./backends.ts";
 import type { ClientsPort } from "./clients.ts";
+import type { ConnectionTableMemory } from "./connection-table.ts";
 import type { ControlResult } from "./control-result.ts";
 import type { HistoryTableMemory } from "./history-table.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
@@ -20,6 +21,7 @@ export interface SharedTables {
   readonly anonymous: AnonymousTableMemory;
   readonly busyAddresses: BusyAddressesMemory;
   readonly backends: BackendTableMemory;
+  readonly connections: ConnectionTableMemory;
   readonly metrics: MetricsTableMemory;
   readonly history: HistoryTableMemory;
   readonly state: ProcessStateMemory;

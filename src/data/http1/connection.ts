@@ -2,6 +2,7 @@
 // the socket's events, the wheel and the exchange in progress. Always holds: at most one exchange
 // is in progress; bytes behind it wait in `#held`, bounded by pausing the socket.
 
+import { normalizeAddress } from "../../shared/address.ts";
 import { LF } from "./bytes.ts";
 import { Deadline, type DeadlineOwner } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
@@ -61,7 +62,8 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   constructor(socket: RawSocket, server: ServerState, peerAddress: string) {
     this.wire = new Wire(socket);
-    this.peerAddress = peerAddress;
+    // Once a connection instead of once a request.
+    this.peerAddress = normalizeAddress(peerAddress);
     this.#server = server;
     this.#progress = new Progress(server.limits);
     server.deadlines.set(this.deadline, server.limits.headMs);
@@ -112,6 +114,7 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   onDeadline(): void {
     const { limits } = this.#server;
+    if (this.#doing === Doing.RAW) return this.#close();
     if (this.#waits) return this.#watch(PROGRESS_CHECK_MS);
     const writing = this.wire.queued > 0;
     if (this.#doing === Doing.EXCHANGE || this.#doing === Doing.DISCARD || writing) {
@@ -285,6 +288,7 @@ export class Connection implements DeadlineOwner, RawEnd {
     this.#doing = Doing.RAW;
     this.#raw = listener;
     this.#server.deadlines.clear(this.deadline);
+    if (this.#server.draining) this.#watch(this.#server.limits.tunnelDrainMs);
     this.wire.resume();
     const { bytes, from, to } = this.#held;
     this.#held.clear();
@@ -345,6 +349,7 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   /** For a drain: ends it if it does nothing; a new one may still send its first request. */
   closeIdle(): void {
+    if (this.#doing === Doing.RAW) return this.#watch(this.#server.limits.tunnelDrainMs);
     if (this.#doing !== Doing.HEAD || this.#partial) return;
     if (this.#answered > 0) this.#linger();
     else this.#watch(this.#server.limits.halfCloseMs);

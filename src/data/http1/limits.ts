@@ -24,6 +24,8 @@ export interface ServerLimits {
   readonly writeIdleMs: number;
   /** Milliseconds that a client which ended its direction still gets for its answer to begin. */
   readonly halfCloseMs: number;
+  /** Milliseconds that a connection which left HTTP gets to end by itself in a drain. */
+  readonly tunnelDrainMs: number;
   /** Milliseconds of reading and discarding after the last answer, so that it arrives. */
   readonly lingerMs: number;
 }
@@ -40,5 +42,6 @@ export const SERVER_LIMITS: ServerLimits = {
   bodyRate: 500,
   writeIdleMs: 30_000,
   halfCloseMs: 1000,
+  tunnelDrainMs: 5000,
   lingerMs: 5000,
 };

@@ -27,12 +27,22 @@ export interface HttpServerOptions {
   /** Also takes over the connections of a process that knows this secret; see `handoverPort`. */
   readonly handoverSecret?: string | undefined;
   readonly limits?: Partial<ServerLimits>;
+  /** Counts connections over all servers that share the limits. Default: this one alone. */
+  readonly census?: Census;
   /** Advanced by the worker's root. */
   readonly deadlines: DeadlineWheel;
   /** Must answer, now or later, or abort. May keep the exchange, not its head beyond its end. */
   readonly handler: (exchange: Exchange) => void;
   /** A bug: the handler threw. The client got a 500 or a truncated answer. */
   readonly onError?: (error: unknown) => void;
+}
+
+/** How many connections there are, in all and of an address. */
+export interface Census {
+  opened(address: string): void;
+  closed(address: string): void;
+  total(): number;
+  of(address: string): number;
 }
 
 export interface HttpServer {
@@ -89,7 +99,7 @@ class Server implements ServerState, HttpServer {
   readonly port: number;
   readonly hostname: string;
   readonly #connections = new Set<Connection>();
-  readonly #byAddress = new Map<string, number>();
+  readonly #census: Census;
   readonly #listeners: Bun.TCPSocketListener<SocketEvents | null>[];
   readonly #handover: HandoverListener | null;
   readonly #drained = Promise.withResolvers<void>();
@@ -99,6 +109,7 @@ class Server implements ServerState, HttpServer {
     this.deadlines = options.deadlines;
     this.handler = options.handler;
     this.onError = options.onError ?? (() => {});
+    this.#census = options.census ?? new OwnCensus();
     const { hostname, port, reusePort = false } = options;
     const listen: Bun.TCPSocketListenOptions<SocketEvents | null> & { reusePort: boolean } = {
       hostname,
@@ -150,11 +161,10 @@ class Server implements ServerState, HttpServer {
     socket.data = connection;
     this.#connections.add(connection);
     const address = connection.peerAddress;
-    const sameAddress = (this.#byAddress.get(address) ?? 0) + 1;
-    this.#byAddress.set(address, sameAddress);
-    if (this.#connections.size > this.limits.connections) {
+    this.#census.opened(address);
+    if (this.#census.total() > this.limits.connections) {
       connection.refuse(503, "more connections than the gateway takes");
-    } else if (sameAddress > this.limits.connectionsPerAddress) {
+    } else if (this.#census.of(address) > this.limits.connectionsPerAddress) {
       connection.refuse(429, "more connections than one address may have");
     }
     return connection;
@@ -166,9 +176,7 @@ class Server implements ServerState, HttpServer {
 
   closed(connection: Connection): void {
     this.#connections.delete(connection);
-    const sameAddress = this.#byAddress.get(connection.peerAddress)! - 1;
-    if (sameAddress === 0) this.#byAddress.delete(connection.peerAddress);
-    else this.#byAddress.set(connection.peerAddress, sameAddress);
+    this.#census.closed(connection.peerAddress);
     if (this.#accepting || this.#connections.size > 0) return;
     this.#drained.resolve();
   }
@@ -219,6 +227,28 @@ class Server implements ServerState, HttpServer {
     this.#stopAccepting();
     for (const connection of this.#connections) connection.closeNow();
     this.#drained.resolve();
+  }
+}
+
+class OwnCensus implements Census {
+  #total = 0;
+  readonly #byAddress = new Map<string, number>();
+
+  opened(address: string): void {
+    this.#total++;
+    this.#byAddress.set(address, this.of(address) + 1);
+  }
+  closed(address: string): void {
+    this.#total--;
+    const left = this.of(address) - 1;
+    if (left === 0) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, left);
+  }
+  total(): number {
+    return this.#total;
+  }
+  of(address: string): number {
+    return this.#byAddress.get(address) ?? 0;
   }
 }
 

@@ -4,7 +4,7 @@
 // waits but for the backend.
 
 import type { Config } from "../../config.ts";
-import { CidrSet, normalizeAddress } from "../../shared/address.ts";
+import { CidrSet } from "../../shared/address.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
@@ -135,9 +135,8 @@ function arrivals(
 ): (http: HttpExchange) => Exchange {
   const nextId = newRequestIds();
   return ({ head, peerAddress }) => {
-    const peer = normalizeAddress(peerAddress);
-    const believed = !trusted.empty && trusted.has(peer);
-    const exchange = new Exchange(head, clock(), peer, believed);
+    const believed = !trusted.empty && trusted.has(peerAddress);
+    const exchange = new Exchange(head, clock(), peerAddress, believed);
     exchange.requestId = (believed ? givenRequestId(exchange) : null) ?? nextId();
     observer.began();
     return exchange;
