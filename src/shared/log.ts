@@ -68,7 +68,7 @@ const jsonLine: Line = (time, level, component, message, fields) => {
   for (const name in fields) {
     const value = fields[name];
     if (value === undefined) continue;
-    line += `,${quote(OWN.has(name) ? `${name}_` : name)}:${jsonValue(value)}`;
+    line += jsonName(name) + jsonValue(value);
   }
   return line + "}\n";
 };
@@ -82,8 +82,28 @@ const textLine: Line = (time, level, component, message, fields) => {
   return line + "\n";
 };
 
+/** By field name, `,"name":`. Names stand in the code, so there are few. */
+const jsonNames = new Map<string, string>();
+
+function jsonName(name: string): string {
+  let text = jsonNames.get(name);
+  if (text === undefined) {
+    text = `,${quote(OWN.has(name) ? `${name}_` : name)}:`;
+    jsonNames.set(name, text);
+  }
+  return text;
+}
+
+// A busy worker writes several lines of the same millisecond one after the other.
+let lastTime = Number.NaN;
+let lastIso = "";
+
 function isoTime(time: number): string {
-  return new Date(time).toISOString();
+  if (time !== lastTime) {
+    lastIso = new Date(time).toISOString();
+    lastTime = time;
+  }
+  return lastIso;
 }
 
 function jsonValue(value: string | number | boolean | null): string {
@@ -103,8 +123,11 @@ function textValue(value: string | number | boolean | null): string {
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
+/** Printable ASCII without `"` and `\`: stands in JSON as it is. Nearly every text of a log. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function quote(text: string): string {
-  return bare(JSON.stringify(text));
+  return PLAIN.test(text) ? `"${text}"` : bare(JSON.stringify(text));
 }
 
 function bare(text: string): string {
