@@ -69,7 +69,7 @@ export function rawBackend(behave: Behaviour = answering(OK)): RawBackend {
     state.buffer += text;
     const end = state.buffer.indexOf("\r\n\r\n");
     // A next request starts with a method and a target; everything else belongs to the body.
-    if (end >= 0 && /^[A-Z]+ \S+ HTTP\/1\.1\r\n/.test(state.buffer)) {
+    if (end >= 0 && /^[A-Za-z0-9-]+ \S+ HTTP\/1\.1\r\n/.test(state.buffer)) {
       const head = state.buffer.slice(0, end);
       const [method, target] = head.split(" ", 2) as [string, string];
       const body = state.buffer.slice(end + 4);

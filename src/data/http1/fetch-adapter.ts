@@ -3,6 +3,7 @@
 // before: Bun turns unknown methods into GET, drops bodies of GET, and rewrites targets.
 
 import { peek } from "bun";
+import { problemBody } from "../../shared/problem.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { reasonOf } from "./reasons.ts";
@@ -40,11 +41,14 @@ export interface FetchHandlerOptions {
 }
 
 const NOTHING = Buffer.alloc(0);
+const NEXT_TURN = Promise.resolve();
+const BUG = failure(500, "Internal Server Error", "The gateway failed.");
+const BROKEN_OFF = failure(502, "Bad Gateway", "The backend broke its answer off.");
 /** Bytes of an answer whose head waits for its first piece, so that both leave in one write. */
 const ONE_WRITE = 65_536;
 
-/** What ends at this hop, and the framing of the body that was undone. */
-const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT);
+/** What ends at this hop, the framing of the body that was undone, and what is set anew. */
+const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
 /** What this hop writes itself. */
 const FRAMING = new Set(["content-length", "transfer-encoding", "connection", "keep-alive"]);
 
@@ -111,8 +115,12 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   #fail(): void {
     const { exchange } = this;
     if (exchange.status !== 0) return exchange.abort();
-    exchange.begin(500, "Internal Server Error");
-    exchange.send(0, NOTHING, 0, 0, true);
+    // Who listens has an answer from elsewhere, which broke off before its head had left.
+    const { status, title, body } = this.listener === null ? BUG : BROKEN_OFF;
+    exchange
+      .begin(status, title)
+      .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
+    exchange.send(body.length, body, 0, body.length, true);
   }
 
   async #relay(response: Response): Promise<PassageEnd> {
@@ -140,8 +148,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     if (first !== null) {
       reading = reader.read();
       // The end of a body that is all there shows a turn after its last piece.
-      await null;
-      await null;
+      await NEXT_TURN;
+      await NEXT_TURN;
     }
     const last = first !== null && (bytes.length === length || settled(reading)?.done === true);
     if (exchange.over) return "left";
@@ -223,8 +231,10 @@ function requestOf(url: string, init: RequestInit): Request | null {
   }
 }
 
-function headersOf({ fields }: RequestHead): Headers {
+function headersOf({ fields, host }: RequestHead): Headers {
   const headers = new Headers();
+  // An absolute target's host wins over the field's (RFC 9112 §3.2.2).
+  if (host !== "") headers.set("host", host);
   for (let field = 0; field < fields.count; field++) {
     if ((DROPS & (1 << fields.id(field))) !== 0) continue;
     headers.append(fields.name(field), fields.value(field));
@@ -248,3 +258,7 @@ function unfit(status: Unfit["status"], detail: string): Unfit {
 }
 
 function ignore(): void {}
+
+function failure(status: number, title: string, detail: string) {
+  return { status, title, body: Buffer.from(problemBody(status, { title, detail })) };
+}
