@@ -87,7 +87,8 @@ test("under load a backend is added, drained and removed: each acts at once, no 
   await served(backends, ["backend-2", "backend-3"]);
   expect(backends.served).not.toContain("backend-1");
   expect(Object.keys(await load.stop())).toEqual(["200"]);
-  expect((await shown(gateway)).map((one) => one.in_flight)).toEqual([0, 0]);
+  // The client may have the last byte before the worker has noted that it left.
+  while ((await shown(gateway)).some((one) => one.in_flight > 0)) await Bun.sleep(5);
 });
 
 test("changes survive the end of the process, however it ends", async () => {
