@@ -7,6 +7,7 @@ import type { Values } from "./config/settings.ts";
 import type { BalancerName } from "./shared/balancing/balancer.ts";
 import { namesLinkLocal } from "./shared/backend-url.ts";
 import type { LogLevel } from "./shared/log.ts";
+import type { SamplerName } from "./shared/samplers.ts";
 
 export interface BackendConfig {
   /** Origin without a trailing slash: `http://10.0.0.1:8080`. `http` or `https` only. */
@@ -86,6 +87,14 @@ export interface Config {
     readonly format: "json" | "text";
     readonly access: boolean;
   };
+  readonly tracing: {
+    /** Base URL of an OTLP receiver; null: no spans are recorded. */
+    readonly endpoint: string | null;
+    readonly serviceName: string;
+    readonly sampler: SamplerName;
+    /** Share of traces that a ratio sampler takes, 0 to 1. */
+    readonly ratio: number;
+  };
 }
 
 export type ConfigResult =
@@ -154,6 +163,12 @@ function assemble(values: Values): Config {
     },
     maxBody: values.MAX_BODY,
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT, access: values.ACCESS_LOG },
+    tracing: {
+      endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+      serviceName: values.OTEL_SERVICE_NAME,
+      sampler: values.OTEL_TRACES_SAMPLER,
+      ratio: values.OTEL_TRACES_SAMPLER_ARG,
+    },
   };
 }
 

@@ -18,6 +18,8 @@ import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createExplain } from "./data/proxy/explain.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
+import type { SpanRecorder } from "./data/tracing/exporter.ts";
+import { Tracing } from "./data/tracing/tracing.ts";
 import { CidrSet } from "./shared/address.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
@@ -27,7 +29,7 @@ import { calibrate, type ClockPong, workerClock } from "./shared/clock.ts";
 import { ConnectionTable } from "./shared/connection-table.ts";
 import { HistoryTable } from "./shared/history-table.ts";
 import { LineBatch } from "./shared/line-batch.ts";
-import { createLogger } from "./shared/log.ts";
+import { createLogger, type Logger } from "./shared/log.ts";
 import type { FromWorker, ToWorker } from "./shared/messages.ts";
 import { MetricsTable } from "./shared/metrics-table.ts";
 import { ProcessState } from "./shared/process-state.ts";
@@ -50,6 +52,7 @@ let server: HttpServer | null = null;
 let census: ConnectionTable | null = null;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
+let spans: SpanRecorder | null = null;
 let feed: Feed | null = null;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
@@ -107,6 +110,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   const state = new ProcessState(tables.state);
   census = new ConnectionTable(tables.connections, worker, new CidrSet(config.trustedProxies));
   if (access) accessLog = createAccessLog({ format, write: (batch) => lines.write(batch) });
+  if (config.tracing.endpoint !== null) spans = await startSpans(config.tracing, worker, log);
   const onError = (error: unknown): void => log.error("unexpected error", describe(error));
   const pipeline = createPipeline({
     config,
@@ -116,6 +120,8 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     metrics,
     clock,
     accessLog,
+    tracing: new Tracing({ ...config.tracing, recording: spans !== null }),
+    spans,
     deadlines,
     onBackendFailed: (slot) => post({ type: "backend-failed", slot }),
     onError,
@@ -170,6 +176,18 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   post({ type: "loaded" });
 }
 
+async function startSpans(
+  { endpoint, serviceName }: Start["config"]["tracing"],
+  worker: number,
+  log: Logger,
+): Promise<SpanRecorder> {
+  // The library is loaded only where it is used.
+  const { startExport } = await import("./data/tracing/exporter.ts");
+  const instance = `${process.pid}-${worker}`;
+  const { version } = pkg;
+  return startExport({ endpoint: endpoint!, serviceName, version, instance, log });
+}
+
 function listen({ host, port, listeners, handoverSecret }: Listen): void {
   const { timeouts } = config!;
   try {
@@ -208,6 +226,7 @@ async function drain(): Promise<void> {
   feed?.close();
   await server?.drain();
   accessLog?.flush();
+  await spans?.close();
   lines.flush();
   post({ type: "drained" });
 }

@@ -131,6 +131,21 @@ export const urlPath: Kind<string> = kind("a path that starts with /, such as /h
   /^\/[!-~]*$/.test(text) && !/^\/\/|[#\\]/.test(text) ? text : undefined,
 );
 
+/** A base URL; the library adds the path of what is sent. */
+export const endpoint: Kind<string> = kind(
+  "an http or https URL such as http://collector:4318",
+  (text) => {
+    const url = URL.parse(text);
+    const fits = url !== null && /^https?:$/.test(url.protocol) && !url.search && !url.hash;
+    return fits ? text : undefined;
+  },
+);
+
+/** Words that name something, for people. */
+export const label: Kind<string> = kind("1 to 100 printable characters", (text) =>
+  /^[ -~]{1,100}$/.test(text) ? text : undefined,
+);
+
 /** What a header can carry after `Bearer ` (RFC 6750 §2.1), so that nothing unusable is set. */
 export const token: Kind<string> = kind(
   "1 to 512 of the characters A-Z a-z 0-9 - . _ ~ + / =, without spaces",

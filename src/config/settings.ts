@@ -4,6 +4,7 @@
 
 import { availableParallelism } from "node:os";
 import { BALANCERS } from "../shared/balancing/balancer.ts";
+import { SAMPLERS } from "../shared/samplers.ts";
 import { backends } from "./backends.ts";
 import { database } from "./database.ts";
 import * as kinds from "./kinds.ts";
@@ -162,6 +163,21 @@ export const SETTINGS = {
     },
   ),
   ACCESS_LOG: setting(kinds.onOff, "on", "one log line a request"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+    kinds.endpoint,
+    "where spans are sent by OTLP over HTTP; none are recorded without it",
+  ),
+  OTEL_SERVICE_NAME: setting(kinds.label, "gateway", "name of the gateway in its spans"),
+  OTEL_TRACES_SAMPLER: setting(
+    kinds.oneOf(...SAMPLERS),
+    "parentbased_always_on",
+    "which traces are recorded, here and where requests go",
+  ),
+  OTEL_TRACES_SAMPLER_ARG: setting(
+    kinds.decimal({ least: 0, most: 1 }),
+    "1",
+    "share of traces that a `traceidratio` sampler takes",
+  ),
 };
 
 export type SettingName = keyof typeof SETTINGS;

@@ -10,6 +10,8 @@ import type { ServerLimits } from "../../src/data/http1/limits.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
 import { type AccessLog, createAccessLog } from "../../src/data/proxy/access-log.ts";
 import { createPipeline, type PipelineOptions } from "../../src/data/proxy/pipeline.ts";
+import type { SpanRecorder } from "../../src/data/tracing/exporter.ts";
+import { Tracing } from "../../src/data/tracing/tracing.ts";
 import { AnonymousTable } from "../../src/shared/anonymous-table.ts";
 import { BackendTable } from "../../src/shared/backend-table.ts";
 import { ClientTable } from "../../src/shared/client-table.ts";
@@ -26,6 +28,8 @@ export interface ProxyOptions {
   readonly anonymous?: { capacity: number; ratePerSec: number };
   readonly config?: Partial<PipelineOptions["config"]> & { requestMs?: number };
   readonly limits?: Partial<ServerLimits>;
+  /** Takes the spans; without it, none are recorded. */
+  readonly spans?: SpanRecorder;
   /** Connection failures that make a backend unhealthy. */
   readonly fall?: number;
   /** Failures of any kind that speak for ejecting a backend. */
@@ -91,6 +95,12 @@ export function startProxy(options: ProxyOptions): Proxy {
     metrics,
     clock,
     accessLog,
+    tracing: new Tracing({
+      sampler: "parentbased_always_on",
+      ratio: 1,
+      recording: options.spans !== undefined,
+    }),
+    spans: options.spans ?? null,
     deadlines,
     onBackendFailed: (slot) => failedSlots.push(slot),
     onError,

@@ -36,6 +36,7 @@ export const Field = {
   NAMED_BY_CONNECTION: 26,
   /** Spelled with `_` where a field above has `-`: CGI-like backends cannot tell them apart. */
   MISTAKABLE: 27,
+  TRACESTATE: 28,
 } as const;
 export type FieldId = (typeof Field)[keyof typeof Field];
 
@@ -85,6 +86,7 @@ const NAMES: Readonly<Record<string, FieldId>> = {
   ratelimit: Field.RATELIMIT,
   "ratelimit-policy": Field.RATELIMIT_POLICY,
   traceparent: Field.TRACEPARENT,
+  tracestate: Field.TRACESTATE,
   authorization: Field.AUTHORIZATION,
   "content-type": Field.CONTENT_TYPE,
 };

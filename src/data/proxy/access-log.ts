@@ -22,6 +22,7 @@ interface Entry {
   /** Wall clock, ms. */
   readonly time: number;
   readonly requestId: string;
+  readonly traceId: string;
   readonly client: string | null;
   readonly address: string;
   readonly decision: Decision;
@@ -70,6 +71,7 @@ function entryOf(exchange: Exchange, elapsed: number): Entry {
   return {
     time: Date.now(),
     requestId: exchange.requestId,
+    traceId: exchange.traceId,
     client: exchange.clientId,
     address: exchange.address === "" ? exchange.peer : exchange.address,
     decision: exchange.decision,
@@ -86,6 +88,7 @@ function entryOf(exchange: Exchange, elapsed: number): Entry {
 function writeEntry(log: Logger, entry: Entry): void {
   log.info("request", {
     request_id: entry.requestId,
+    trace_id: entry.traceId,
     client: entry.client,
     address: entry.address,
     decision: entry.decision,

@@ -46,7 +46,7 @@ export class Attempts {
   first(exchange: Exchange): responses.OwnAnswer | null {
     const picked = pick(exchange, this.#backends);
     if (picked === "picked") {
-      exchange.sentAt = exchange.startedAt;
+      exchange.sentAt = this.#clock();
       return null;
     }
     if (picked === "saturated") {

@@ -32,6 +32,14 @@ export class Exchange {
   readonly trusted: boolean;
   requestId = "";
 
+  /** Its place in a trace; see `Traced`. */
+  traceId = "";
+  parentId = "";
+  spanId = "";
+  forwardId = "";
+  sampled = false;
+  traceparent: string | null = null;
+
   /** The value of `client_id` when it names a registered client. */
   clientId: string | null = null;
   /** That client's slot; good until this turn of the event loop ends. -1: anonymous. */
@@ -55,6 +63,8 @@ export class Exchange {
   sentAt = 0;
 
   status = 0;
+  /** The gateway answered, and no backend. */
+  ownAnswer = false;
   /** Bytes of the answer's body that were handed on; null when nobody counted. */
   bytes: number | null = 0;
   /** Who ended the exchange before its time. */

@@ -22,8 +22,12 @@ const CLAIMS = mask(
 );
 
 /** The fields of a request that do not go on, besides those of this hop. */
-export function requestDrops(exchange: Exchange): number {
-  return exchange.trusted ? RENEWED : RENEWED | CLAIMS;
+export function requestDrops({ trusted, traceparent, parentId }: Exchange): number {
+  let drops = trusted ? RENEWED : RENEWED | CLAIMS;
+  if (traceparent !== null) drops |= mask(Field.TRACEPARENT);
+  // A state without the trace it is about means nothing (W3C Trace Context §3.3.1).
+  if (traceparent !== null && parentId === "") drops |= mask(Field.TRACESTATE);
+  return drops;
 }
 /** The same of an answer. */
 export const ANSWER_DROPS = mask(Field.X_REQUEST_ID);
@@ -42,6 +46,7 @@ export function requestLines(writer: MessageWriter, exchange: Exchange, head: Re
       .text("\r\n");
   }
   writer.text(`Via: 1.${head.minor} ${PSEUDONYM}\r\nX-Request-Id: ${exchange.requestId}\r\n`);
+  if (exchange.traceparent !== null) writer.text(`traceparent: ${exchange.traceparent}\r\n`);
 }
 
 /** `minor` of the version that the backend answered in. */

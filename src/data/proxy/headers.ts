@@ -38,8 +38,15 @@ export function prepareRequest(exchange: Exchange, headers: Headers, minor: numb
   setForwarded(exchange, headers);
   headers.append("via", `1.${minor} ${PSEUDONYM}`);
   headers.set("x-request-id", exchange.requestId);
+  if (exchange.traceparent !== null) setTrace(exchange.traceparent, exchange.parentId, headers);
   // `fetch` would sign with its own name; an empty value says that there was none.
   if (!headers.has("user-agent")) headers.set("user-agent", "");
+}
+
+/** A state without the trace it is about means nothing (W3C Trace Context §3.3.1). */
+function setTrace(traceparent: string, parentId: string, headers: Headers): void {
+  headers.set("traceparent", traceparent);
+  if (parentId === "") headers.delete("tracestate");
 }
 
 /** Makes a backend's answer ready for the client. */

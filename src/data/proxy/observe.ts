@@ -3,7 +3,9 @@
 // the access log.
 
 import type { Clock } from "../../shared/clock.ts";
+import type { DecisionName } from "../../shared/metric-columns.ts";
 import { counter, type MetricsTable } from "../../shared/metrics-table.ts";
+import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { Decision, Exchange } from "./exchange.ts";
 import type { Failure } from "./pick.ts";
@@ -13,6 +15,23 @@ const DECIDED: Readonly<Record<Decision, number>> = {
   limited: counter("requests_limited"),
   rejected: counter("requests_rejected"),
   bad: counter("requests_bad"),
+};
+const NAMES: Readonly<Record<Decision, DecisionName>> = {
+  admitted: "admitted",
+  limited: "limited",
+  rejected: "rejected",
+  bad: "bad_request",
+};
+/** What the bucket said; no bucket was asked otherwise. */
+const LIMITER: Readonly<Record<"client" | "anonymous", Partial<Record<Decision, number>>>> = {
+  client: {
+    admitted: counter("limiter_client_admitted"),
+    limited: counter("limiter_client_limited"),
+  },
+  anonymous: {
+    admitted: counter("limiter_anonymous_admitted"),
+    limited: counter("limiter_anonymous_limited"),
+  },
 };
 const CONNECT_FAILED = counter("upstream_connect_failed");
 const RESET = counter("upstream_reset");
@@ -37,17 +56,21 @@ export interface ObserverOptions {
   readonly metrics: MetricsTable;
   readonly clock: Clock;
   readonly accessLog: AccessLog | null;
+  /** Null: no spans are recorded. */
+  readonly spans: SpanRecorder | null;
 }
 
 export class Observer {
   readonly #metrics: MetricsTable;
   readonly #clock: Clock;
   readonly #accessLog: AccessLog | null;
+  readonly #spans: SpanRecorder | null;
 
-  constructor({ metrics, clock, accessLog }: ObserverOptions) {
+  constructor({ metrics, clock, accessLog, spans }: ObserverOptions) {
     this.#metrics = metrics;
     this.#clock = clock;
     this.#accessLog = accessLog;
+    this.#spans = spans;
   }
 
   began(): void {
@@ -55,7 +78,10 @@ export class Observer {
   }
 
   decided(exchange: Exchange): void {
-    this.#metrics.add(DECIDED[exchange.decision]);
+    const { decision, clientId } = exchange;
+    this.#metrics.add(DECIDED[decision]);
+    const column = LIMITER[clientId === null ? "anonymous" : "client"][decision];
+    if (column !== undefined) this.#metrics.add(column);
   }
 
   failed(failure: Failure): void {
@@ -77,16 +103,24 @@ export class Observer {
 
   /** A backend's headers are there. */
   answered(exchange: Exchange, status: number): void {
+    const { decision, method, sentAt, startedAt, tried } = exchange;
     exchange.status = status;
     this.#metrics.response("backend", status);
-    this.#metrics.observe("upstream", (this.#clock() - exchange.sentAt) / SECOND);
+    this.#metrics.answer(NAMES[decision], method, status);
+    this.#metrics.observe("upstream", (this.#clock() - sentAt) / SECOND);
+    // Of a later try it would be the backends' time.
+    if (tried === null) this.#metrics.observe("own", (sentAt - startedAt) / SECOND);
   }
 
   /** The gateway answers by itself. */
   answeredOurselves(exchange: Exchange, status: number): void {
     exchange.status = status;
     exchange.bytes = null;
+    exchange.ownAnswer = true;
     this.#metrics.response("gateway", status);
+    this.#metrics.answer(NAMES[exchange.decision], exchange.method, status);
+    if (exchange.backend >= 0) return;
+    this.#metrics.observe("own", (this.#clock() - exchange.startedAt) / SECOND);
   }
 
   /** The answer is over. Called once for each exchange. */
@@ -97,5 +131,6 @@ export class Observer {
     this.#metrics.observe("request", elapsed / SECOND);
     if (exchange.brokenBy === "client") this.#metrics.add(CLIENT_ABORTS);
     this.#accessLog?.record(exchange, elapsed);
+    this.#spans?.record(exchange, elapsed);
   }
 }

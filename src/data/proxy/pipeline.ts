@@ -10,6 +10,8 @@ import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import { type Passage, toFetchHandler } from "../http1/fetch-adapter.ts";
+import type { SpanRecorder } from "../tracing/exporter.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { AccessLog } from "./access-log.ts";
 import {
   admitAnonymous,
@@ -37,6 +39,8 @@ export interface PipelineOptions {
   readonly metrics: MetricsTable;
   readonly clock: Clock;
   readonly accessLog: AccessLog | null;
+  readonly tracing: Tracing;
+  readonly spans: SpanRecorder | null;
   /** Of the connections to backends. */
   readonly deadlines: DeadlineWheel;
   /** The main thread should look at the backend. */
@@ -61,7 +65,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const attempts = new Attempts({ ...options, maxBody: config.maxBody, observer });
   const byFetch = new FetchRelay({ ...options, attempts, observer });
   const pooled = new PooledRelay({ ...options, attempts, observer, byFetch: handOver });
-  const arrive = arrivals(options.clock, trusted, observer);
+  const arrive = arrivals(options, trusted, observer);
 
   return {
     relay(http) {
@@ -129,7 +133,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 }
 
 function arrivals(
-  clock: Clock,
+  { clock, tracing }: Pick<PipelineOptions, "clock" | "tracing">,
   trusted: CidrSet,
   observer: Observer,
 ): (http: HttpExchange) => Exchange {
@@ -138,6 +142,7 @@ function arrivals(
     const believed = !trusted.empty && trusted.has(peerAddress);
     const exchange = new Exchange(head, clock(), peerAddress, believed);
     exchange.requestId = (believed ? givenRequestId(exchange) : null) ?? nextId();
+    tracing.begin(exchange);
     observer.began();
     return exchange;
   };

@@ -21,6 +21,7 @@ describe("the access log", () => {
       component: "access",
       message: "request",
       request_id: valuesOf(backend.requests[0]!, "x-request-id")[0],
+      trace_id: valuesOf(backend.requests[0]!, "traceparent")[0]!.slice(3, 35),
       client: "a",
       address: "127.0.0.1",
       decision: "admitted",

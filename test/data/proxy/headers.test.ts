@@ -151,6 +151,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
         [
           ...invented,
           "host",
+          "traceparent",
           "via",
           "x-forwarded-for",
           "x-forwarded-host",

@@ -1,0 +1,58 @@
+// W3C Trace Context (https://www.w3.org/TR/trace-context/): which trace a request belongs to. Pure but
+// for its random ids, which are drawn in stock because a draw for each request would cost more than
+// the rest of the work on it. Owned by one worker.
+
+export interface TraceContext {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** 16 hexadecimal digits: the caller's span. */
+  readonly parentId: string;
+  /** The caller wants the trace recorded. */
+  readonly sampled: boolean;
+}
+
+/** A version, the two ids, the flags; a later version may say more after another dash. */
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const NO_TRACE = "0".repeat(32);
+const NO_SPAN = "0".repeat(16);
+const SAMPLED = 1;
+
+/** Null when the value is not valid (§3.2): the trace then starts here. */
+export function readTraceparent(value: string): TraceContext | null {
+  const match = TRACEPARENT.exec(value);
+  if (match === null) return null;
+  const [, version, traceId, parentId, flags, more] = match;
+  if (version === "ff" || (version === "00" && more !== undefined)) return null;
+  if (traceId === NO_TRACE || parentId === NO_SPAN) return null;
+  const sampled = (Number.parseInt(flags!, 16) & SAMPLED) !== 0;
+  return { traceId: traceId!, parentId: parentId!, sampled };
+}
+
+export function traceparent(traceId: string, spanId: string, sampled: boolean): string {
+  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
+}
+
+const STOCK_BYTES = 4096;
+
+/** Random ids of traces and spans, not zero (the chance is one in 2^64). */
+export class TraceIds {
+  #stock = "";
+  #at = 0;
+
+  traceId(): string {
+    return this.#draw(32);
+  }
+
+  spanId(): string {
+    return this.#draw(16);
+  }
+
+  #draw(digits: number): string {
+    if (this.#at + digits > this.#stock.length) {
+      this.#stock = crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex();
+      this.#at = 0;
+    }
+    this.#at += digits;
+    return this.#stock.slice(this.#at - digits, this.#at);
+  }
+}

@@ -1,0 +1,90 @@
+// Every request is counted once, by what became of it: what the metrics say is what a client saw.
+
+import { describe, expect, test } from "bun:test";
+import { DECISIONS, METHOD_CLASSES, STATUS_CLASSES } from "../../../src/shared/metric-columns.ts";
+import type { MetricsTable } from "../../../src/shared/metrics-table.ts";
+import { answering, rawBackend } from "../../support/backend.ts";
+import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
+import { RawClient } from "../../support/raw-client.ts";
+
+/** `admitted GET 2xx`: those that are not zero. */
+function answers(metrics: MetricsTable): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const [d, decision] of DECISIONS.entries()) {
+    for (const [m, method] of METHOD_CLASSES.entries()) {
+      for (const [s, status] of STATUS_CLASSES.entries()) {
+        const count = metrics.answers(d, m, s);
+        if (count > 0) found[`${decision} ${method} ${status}`] = count;
+      }
+    }
+  }
+  return found;
+}
+
+const limiter = (metrics: MetricsTable) =>
+  (["client_admitted", "client_limited", "anonymous_admitted", "anonymous_limited"] as const).map(
+    (name) => metrics.total(`limiter_${name}`),
+  );
+
+describe.each(TRANSPORTS)("%s", (transport) => {
+  test("by decision, method and status, and by the bucket that decided", async () => {
+    using backend = rawBackend(answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+    await using proxy = startProxy({
+      transport,
+      backends: [backend.url],
+      clients: { a: { capacity: 2, ratePerSec: 0.001 } },
+      anonymous: { capacity: 3, ratePerSec: 0.001 },
+    });
+    using client = await RawClient.connect(proxy.port);
+    const send = (line: string) => client.exchange(requestText(line));
+    for (let i = 0; i < 5; i++) await send("GET /?client_id=a");
+    for (let i = 0; i < 4; i++) await send("DELETE /?client_id=b");
+    await send("GET /?client_id=a&client_id=a");
+    await proxy.idle();
+    const { metrics } = proxy;
+    expect(answers(metrics)).toEqual({
+      "admitted GET 4xx": 2,
+      "limited GET 4xx": 3,
+      "admitted DELETE 4xx": 3,
+      "limited DELETE 4xx": 1,
+      "bad_request GET 4xx": 1,
+    });
+    expect(limiter(metrics)).toEqual([2, 3, 3, 1]);
+    const count = (name: "own" | "request" | "upstream") =>
+      metrics.histogram(name).buckets.reduce((sum, bucket) => sum + bucket, 0);
+    expect([count("request"), count("own"), count("upstream")]).toEqual([10, 10, 5]);
+  });
+
+  test("a method that few use counts among the others, an error of ours as 5xx", async () => {
+    await using proxy = startProxy({ transport, backends: [] });
+    using client = await RawClient.connect(proxy.port);
+    await client.exchange(requestText("PROPFIND /"));
+    await client.exchange(requestText("GET /"));
+    await proxy.idle();
+    expect(answers(proxy.metrics)).toEqual({ "admitted other 5xx": 1, "admitted GET 5xx": 1 });
+  });
+
+  test("a request that is tried twice is one request, and a retry of the backend that answers", async () => {
+    using dead = rawBackend((_, { socket }) => socket.terminate());
+    using alive = rawBackend();
+    await using proxy = startProxy({ transport, backends: [dead.url, alive.url] });
+    using client = await RawClient.connect(proxy.port);
+    // Each meets the dead one first: the other try moves the rotation on as well.
+    for (let i = 0; i < 2; i++) await client.exchange(requestText("GET /"));
+    await proxy.idle();
+    expect(answers(proxy.metrics)).toEqual({ "admitted GET 2xx": 2 });
+    const views = new Map(proxy.backends.snapshot().map((view) => [view.url, view]));
+    expect(views.get(alive.url)).toMatchObject({ requests: 2, retries: 2, failures: 0 });
+    expect(views.get(dead.url)).toMatchObject({ retries: 0, failures: 2 });
+  });
+
+  test("what a backend kept waiting is not the gateway's own time", async () => {
+    using dead = rawBackend((_, { socket }) => socket.terminate());
+    await using proxy = startProxy({ transport, backends: [dead.url] });
+    using client = await RawClient.connect(proxy.port);
+    await client.exchange(requestText("POST /", { "content-length": "0" }));
+    await proxy.idle();
+    expect(answers(proxy.metrics)).toEqual({ "admitted POST 5xx": 1 });
+    expect(proxy.metrics.histogram("own").buckets.every((count) => count === 0)).toBe(true);
+  });
+});
