@@ -3,7 +3,9 @@
 // `worker.ts`.
 
 import { Elysia } from "elysia";
-import { controlRoutes, type ControlRoutesOptions, ROUTING } from "./control/routes.ts";
+import type { ControlRoutesOptions } from "./control/application.ts";
+import { controlRoutes } from "./control/routes.ts";
+import { ROUTING } from "./control/routing.ts";
 import type { LogFields } from "./shared/log.ts";
 import { problem } from "./shared/problem.ts";
 

@@ -1,62 +1,18 @@
-// All control routes behind one door. The gateway's application hands everything at or below the
-// reserved prefixes to `controlRoutes`; inside, an Elysia application of its own answers it, so its
-// hooks and its error handler cost a proxied request nothing, and whatever it does not know is a
-// 404 here: no path below a prefix, and so no admin token, ever goes on to a backend.
+// Where the control routes begin. The gateway's application hands everything at or below the reserved
+// prefixes to an application of its own, so that its hooks and its error handler cost a proxied
+// request nothing. That one is loaded by the first request it gets: building it costs 30 ms of
+// CPU, which no first proxied request has to wait for.
 
-import { type AnyElysia, Elysia } from "elysia";
-import type { Config } from "../config.ts";
-import type { ClientsPort } from "../shared/clients.ts";
-import type { Logger } from "../shared/log.ts";
-import { createAccess } from "./access.ts";
-import { backendsController, type BackendsControllerOptions } from "./backends/controller.ts";
-import { clientsController } from "./clients/controller.ts";
-import { ASSET_NAMES } from "./dashboard/assets.ts";
-import { dashboardController, type DashboardOptions } from "./dashboard/controller.ts";
-import { explainController, type ExplainControllerOptions } from "./explain/controller.ts";
-import { answerError } from "./refusal.ts";
-import { statusController, type StatusControllerOptions } from "./status/controller.ts";
-import { ASSETS } from "./swagger/assets.ts";
-import { swaggerController } from "./swagger/controller.ts";
-import { signInPage } from "./swagger/page.ts";
-import { usageController, type UsageControllerOptions } from "./usage/controller.ts";
-
-export interface ControlRoutesOptions
-  extends
-    StatusControllerOptions,
-    BackendsControllerOptions,
-    UsageControllerOptions,
-    ExplainControllerOptions {
-  readonly clients: ClientsPort;
-  readonly dashboard: DashboardOptions;
-  readonly admin: Config["admin"];
-  /** The address of the connection that a request came by; null when nobody knows. */
-  readonly peerOf: (request: Request) => string | null;
-  /** Of the gateway, for the OpenAPI document. */
-  readonly version: string;
-  readonly log: Logger;
-}
+import { Elysia } from "elysia";
+import type { ControlRoutesOptions } from "./application.ts";
 
 export const CONTROL_PREFIXES = ["/clients", "/swagger", "/-"] as const;
 
-/**
- * How an Elysia application must be set up for its idea of a path to be the URL's.
- * `standardHostname: false`: the default finds the path from the 12th character of the URL on, so
- * with `Host: a` it reads `/clients/x` as `/x`, and `/x/clients` as `/clients`. Without it, from
- * the 8th on: right for `http:` URLs, which is what a listener without TLS hands out.
- * `systemRouter` and `nativeStaticResponse`: Bun's own router would answer beside the hooks.
- * `normalize: false`: the default drops unknown fields where they are to be refused.
- */
-export const ROUTING = {
-  strictPath: true,
-  normalize: false,
-  systemRouter: false,
-  nativeStaticResponse: false,
-  handler: { standardHostname: false },
-} as const;
-
 /** The application must have been created with `ROUTING`. */
 export function controlRoutes(options: ControlRoutesOptions) {
-  const answer = createControl(options);
+  let control: Promise<(request: Request) => Promise<Response>> | null = null;
+  const load = async () => (await import("./application.ts")).createControl(options);
+  const answer = async (request: Request) => await (await (control ??= load()))(request);
   const routes = new Elysia();
   const hook = { parse: "none" as const, detail: { hide: true } };
   // Elysia reads this function's text: taking the context as a whole would make it parse query,
@@ -66,63 +22,4 @@ export function controlRoutes(options: ControlRoutesOptions) {
     routes.all(prefix, toControl, hook).all(`${prefix}/*`, toControl, hook);
   }
   return routes;
-}
-
-function createControl(options: ControlRoutesOptions) {
-  const app = controlApp(options);
-  const access = createAccess(options.admin);
-  const open = openPaths(options.admin.token !== null);
-  return async (request: Request): Promise<Response> => {
-    const path = new URL(request.url).pathname;
-    const refused = open.has(path) ? null : access(request, options.peerOf(request));
-    if (refused) return finish(isPageVisit(request, refused, path) ? signInPage() : refused);
-    // HEAD is GET without the body (RFC 9110 §9.3.2), which the server leaves out by itself.
-    const same = request.method !== "HEAD";
-    const { headers, url } = request;
-    return finish(await app.handle(same ? request : new Request(url, { headers })));
-  };
-}
-
-function controlApp(options: ControlRoutesOptions): AnyElysia {
-  const withToken = options.admin.token !== null;
-  const controllers = [
-    clientsController(options),
-    usageController(options),
-    backendsController(options),
-    statusController(options),
-    explainController(options),
-    dashboardController(options.dashboard, withToken),
-  ];
-  const documented = { version: options.version, withToken };
-  const app: AnyElysia = new Elysia(ROUTING).onError(answerError(options.log));
-  for (const controller of controllers) app.use(controller);
-  return app.use(swaggerController({ ...documented, controllers }));
-}
-
-/** Open to everyone; with a token also what a page consists of, which a browser asks for without. */
-function openPaths(withToken: boolean): ReadonlySet<string> {
-  const pages = [
-    ...Object.keys(ASSETS).map((name) => `/swagger/${name}`),
-    "/-/dashboard",
-    ...ASSET_NAMES.map((name) => `/-/dashboard/${name}`),
-  ];
-  return new Set(["/-/healthy", "/-/ready", ...(withToken ? pages : [])]);
-}
-
-/** A person opened the page in a browser, which has no way to send the token by itself. */
-function isPageVisit(request: Request, refused: Response, path: string): boolean {
-  const accepts = request.headers.get("accept") ?? "";
-  return (
-    refused.status === 401 &&
-    path === "/swagger" &&
-    request.method === "GET" &&
-    accepts.includes("text/html")
-  );
-}
-
-function finish(response: Response): Response {
-  const { headers } = response;
-  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-  headers.set("x-content-type-options", "nosniff");
-  return response;
 }

@@ -2,12 +2,9 @@
 // stands for the proxy and records what would have gone on to a backend.
 
 import { Elysia } from "elysia";
-import {
-  CONTROL_PREFIXES,
-  controlRoutes,
-  type ControlRoutesOptions,
-  ROUTING,
-} from "../../src/control/routes.ts";
+import type { ControlRoutesOptions } from "../../src/control/application.ts";
+import { CONTROL_PREFIXES, controlRoutes } from "../../src/control/routes.ts";
+import { ROUTING } from "../../src/control/routing.ts";
 import { createFront } from "../../src/data/front.ts";
 import { DeadlineWheel } from "../../src/data/http1/deadlines.ts";
 import type { Exchange } from "../../src/data/http1/exchange.ts";

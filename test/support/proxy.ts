@@ -2,7 +2,7 @@
 // the data plane start it with the backends and settings they need, over either transport.
 
 import { Elysia } from "elysia";
-import { ROUTING } from "../../src/control/routes.ts";
+import { ROUTING } from "../../src/control/routing.ts";
 import { createFront, type Transport } from "../../src/data/front.ts";
 import { DeadlineWheel, TICK_MS } from "../../src/data/http1/deadlines.ts";
 import type { Passage } from "../../src/data/http1/fetch-adapter.ts";
