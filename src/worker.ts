@@ -50,6 +50,7 @@ const deadlines = new DeadlineWheel(performance.now());
 let front: ReturnType<typeof createFront> | null = null;
 let server: HttpServer | null = null;
 let census: ConnectionTable | null = null;
+let onRefused: (status: number) => void = () => undefined;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
 let spans: SpanRecorder | null = null;
@@ -107,6 +108,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   const anonymous = new AnonymousTable(tables.anonymous);
   const backends = new BackendTable(tables.backends, worker);
   const metrics = new MetricsTable(tables.metrics, worker);
+  onRefused = (status) => metrics.unread(status);
   const state = new ProcessState(tables.state);
   census = new ConnectionTable(tables.connections, worker, new CidrSet(config.trustedProxies));
   if (access) accessLog = createAccessLog({ format, write: (batch) => lines.write(batch) });
@@ -160,6 +162,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
         maxClients: tables.clients.maxClients,
         clientsGivenUp: () => table.givenUp,
         anonymous: () => anonymous.numbers(),
+        connections: () => census!.total(),
         version: pkg.version,
       }),
   });
@@ -206,6 +209,7 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
       },
       census: census!,
       handler: front!,
+      onRefused,
     });
     setInterval(() => deadlines.advance(performance.now()), TICK_MS);
     post({ type: "listening", handoverPort: server.handoverPort });

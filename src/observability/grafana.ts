@@ -86,7 +86,15 @@ const ROWS: readonly Row[] = [
         "reqps",
         one(sumRate("gateway_requests_total", "method"), "{{method}}"),
       ),
-      plot("In flight", "short", one(`gateway_requests_in_flight{${AT}}`)),
+      plot("In flight", "short", [
+        ...one(`sum(gateway_requests_in_flight{${AT}})`, "requests"),
+        ...one(`sum(gateway_connections{${AT}})`, "connections"),
+      ]),
+      plot(
+        "Refused before they were requests",
+        "reqps",
+        one(sumRate("gateway_unread_requests_total", "status"), "{{status}}"),
+      ),
     ],
   },
   {

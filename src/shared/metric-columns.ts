@@ -1,6 +1,10 @@
 // The names of everything the process counts, in the order of the columns that hold them. The
 // metrics table makes memory of them, the Prometheus text makes families of them.
 
+/** Statuses of requests that were never read to their end, so that nothing else counts them. */
+export const UNREAD_STATUSES = [400, 408, 413, 414, 417, 429, 431, 500, 501, 503, 505] as const;
+export type UnreadStatus = (typeof UNREAD_STATUSES)[number] | "other";
+
 export const COUNTERS = [
   // What became of a request at the gate. Each request counts once.
   "requests_admitted",
@@ -19,6 +23,9 @@ export const COUNTERS = [
   "responses_gateway_3xx",
   "responses_gateway_4xx",
   "responses_gateway_5xx",
+  // Refused by the server before there was a request: not readable, too slow, too many connections.
+  ...UNREAD_STATUSES.map((status) => `unread_${status}` as const),
+  "unread_other",
   // What the buckets said. Each request that asked one counts once.
   "limiter_client_admitted",
   "limiter_client_limited",

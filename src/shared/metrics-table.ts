@@ -13,6 +13,7 @@ import {
   METHOD_CLASSES,
   METHODS,
   STATUS_CLASSES,
+  UNREAD_STATUSES,
 } from "./metric-columns.ts";
 
 /** Upper bounds of the latency buckets, in seconds; one more bucket holds all that is above. */
@@ -64,6 +65,10 @@ export function counter(name: CounterName): number {
   return COLUMN.get(name)!;
 }
 
+const UNREAD = new Map<number, number>(
+  UNREAD_STATUSES.map((status) => [status, counter(`unread_${status}`)]),
+);
+const UNREAD_OTHER = counter("unread_other");
 const BACKEND_RESPONSES = counter("responses_backend_1xx");
 const GATEWAY_RESPONSES = counter("responses_gateway_1xx");
 
@@ -111,6 +116,11 @@ export class MetricsTable {
   response(origin: "backend" | "gateway", status: number): void {
     const first = origin === "backend" ? BACKEND_RESPONSES : GATEWAY_RESPONSES;
     this.#own[first + statusClass(status)]!++;
+  }
+
+  /** What came was no request that could be served. */
+  unread(status: number): void {
+    this.#own[UNREAD.get(status) ?? UNREAD_OTHER]!++;
   }
 
   /** The same answer, by what was decided about its request, and by method. */

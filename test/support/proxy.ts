@@ -128,6 +128,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     deadlines,
     handler: front,
     limits: options.limits ?? {},
+    onRefused: (status) => metrics.unread(status),
     onError,
   });
   const ticking = setInterval(() => deadlines.advance(performance.now()), TICK_MS);

@@ -29,6 +29,8 @@ export interface MetricsSources {
   /** See `ClientTable.givenUp`. */
   readonly clientsGivenUp: () => number;
   readonly anonymous: () => AnonymousNumbers;
+  /** Open connections of clients. */
+  readonly connections: () => number;
   readonly version: string;
 }
 
@@ -40,6 +42,7 @@ export interface Reading {
   readonly maxClients: number;
   readonly clientsGivenUp: number;
   readonly anonymous: AnonymousNumbers;
+  readonly connections: number;
   readonly version: string;
   readonly process: ProcessUsage;
 }
@@ -53,6 +56,7 @@ export function takeReading(sources: MetricsSources): Reading {
     maxClients: sources.maxClients,
     clientsGivenUp: sources.clientsGivenUp(),
     anonymous: sources.anonymous(),
+    connections: sources.connections(),
     version: sources.version,
     process: processUsage(),
   };

@@ -33,6 +33,8 @@ export interface HttpServerOptions {
   readonly deadlines: DeadlineWheel;
   /** Must answer, now or later, or abort. May keep the exchange, not its head beyond its end. */
   readonly handler: (exchange: Exchange) => void;
+  /** What came was no request that could be served; it got this answer. */
+  readonly onRefused?: (status: number) => void;
   /** A bug: the handler threw. The client got a 500 or a truncated answer. */
   readonly onError?: (error: unknown) => void;
 }
@@ -100,6 +102,7 @@ class Server implements ServerState, HttpServer {
   readonly hostname: string;
   readonly #connections = new Set<Connection>();
   readonly #census: Census;
+  readonly #onRefused: ((status: number) => void) | undefined;
   readonly #listeners: Bun.TCPSocketListener<SocketEvents | null>[];
   readonly #handover: HandoverListener | null;
   readonly #drained = Promise.withResolvers<void>();
@@ -108,6 +111,7 @@ class Server implements ServerState, HttpServer {
     this.limits = { ...SERVER_LIMITS, ...options.limits };
     this.deadlines = options.deadlines;
     this.handler = options.handler;
+    this.#onRefused = options.onRefused;
     this.onError = options.onError ?? (() => {});
     this.#census = options.census ?? new OwnCensus();
     const { hostname, port, reusePort = false } = options;
@@ -172,6 +176,7 @@ class Server implements ServerState, HttpServer {
 
   refused(status: number): void {
     this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
+    this.#onRefused?.(status);
   }
 
   closed(connection: Connection): void {

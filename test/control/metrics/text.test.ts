@@ -25,6 +25,7 @@ function setUp() {
     clients: () => 41,
     maxClients: 1000,
     clientsGivenUp: () => 8,
+    connections: () => 12,
     anonymous: () => ({ entries: 5, evictions: 6, overflows: 7, givenUp: 9 }),
     version: "1.2.3",
   };
@@ -59,6 +60,7 @@ function busy() {
   for (const seconds of [0.000_005, 0.000_03]) worker.observe("own", seconds);
   worker.response("gateway", 429);
   worker.began();
+  for (const status of [431, 431, 418]) worker.unread(status);
   for (const seconds of [0.0002, 0.0002, 0.003, 100]) worker.observe("request", seconds);
   main.add(counter("flushes"), 2);
   main.add(counter("flush_seconds"), 0.25);
@@ -113,6 +115,9 @@ describe("the text", () => {
       'gateway_backend_requests_in_flight{backend="http://10.0.0.1:80"} 1',
       'gateway_backend_check_duration_seconds{backend="http://10.0.0.1:80"} 0.0025',
       "gateway_clients 41",
+      "gateway_connections 12",
+      'gateway_unread_requests_total{status="431"} 2',
+      'gateway_unread_requests_total{status="other"} 1',
       "gateway_clients_capacity 1000",
       "gateway_anonymous_entries 5",
       "gateway_anonymous_evictions_total 6",

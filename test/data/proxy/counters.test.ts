@@ -78,6 +78,18 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     expect(views.get(dead.url)).toMatchObject({ retries: 0, failures: 2 });
   });
 
+  test("what was no request is counted apart", async () => {
+    await using proxy = startProxy({ transport, backends: [] });
+    for (const bytes of ["nonsense\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"]) {
+      using client = await RawClient.connect(proxy.port);
+      await client.send(bytes);
+      await client.until(({ text }) => text.includes("\r\n\r\n"));
+    }
+    const { metrics } = proxy;
+    expect([metrics.total("unread_400"), metrics.total("unread_505")]).toEqual([2, 1]);
+    expect(answers(metrics)).toEqual({});
+  });
+
   test("what a backend kept waiting is not the gateway's own time", async () => {
     using dead = rawBackend((_, { socket }) => socket.terminate());
     await using proxy = startProxy({ transport, backends: [dead.url] });

@@ -5,8 +5,17 @@ import {
   DECISIONS,
   METHOD_CLASSES,
   STATUS_CLASSES,
+  UNREAD_STATUSES,
 } from "../../../shared/metric-columns.ts";
-import { byLabel, counted, type Family, histogramSamples, type Sample, single } from "../family.ts";
+import {
+  byLabel,
+  counted,
+  type Family,
+  gauge,
+  histogramSamples,
+  type Sample,
+  single,
+} from "../family.ts";
 import type { Reading } from "../sources.ts";
 
 const UPSTREAM_FAILURES: Readonly<Record<string, CounterName>> = {
@@ -25,7 +34,7 @@ const USUAL: Readonly<Record<(typeof DECISIONS)[number], readonly string[]>> = {
   limited: ["4xx"],
   rejected: ["4xx"],
   bad_request: ["4xx", "5xx"],
-  shed: ["5xx"],
+  shed: [],
 };
 
 export const REQUESTS: readonly Family[] = [
@@ -49,6 +58,18 @@ export const REQUESTS: readonly Family[] = [
         })),
       ),
   },
+  {
+    name: "gateway_unread_requests_total",
+    type: "counter",
+    help: "Refused before they were requests, and counted nowhere else: malformed, too slow, or on a connection above the limits.",
+    labels: ["status"],
+    samples: ({ metrics }) =>
+      [...UNREAD_STATUSES, "other" as const].map((status) => ({
+        labels: { status: String(status) },
+        value: metrics.total(`unread_${status}`),
+      })),
+  },
+  gauge("gateway_connections", "Open connections of clients.", ({ connections }) => connections),
   {
     name: "gateway_requests_in_flight",
     type: "gauge",
