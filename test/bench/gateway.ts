@@ -11,7 +11,8 @@ import { LIMITED_CLIENTS } from "./cases.ts";
 import { type Candidate, type Running, type Surroundings, UNREACHED } from "./candidate.ts";
 import { CANDIDATE_CORE, freePort, Process } from "./process.ts";
 
-const DEFAULT = "gateway; gateway, access log: ACCESS_LOG=on";
+const DEFAULT =
+  "gateway; gateway, pooled: TRANSPORT=pooled; gateway, pooled, log: TRANSPORT=pooled ACCESS_LOG=on";
 
 export function gateways(text = process.env["BENCH_GATEWAYS"] ?? DEFAULT): Candidate[] {
   return text.split(";").map((part) => {

@@ -1,28 +1,14 @@
-// What the client table costs: `bun test/bench/tables.ts`. Nanoseconds an operation, best of five
-// rounds (the machine may be busy), and the memory of a million clients.
+// What the client table costs: `bun test/bench/tables.ts`. Nanoseconds an operation, and the
+// memory of a million clients.
 
 import { ClientTable } from "../../src/shared/client-table.ts";
 import { newTake } from "../../src/shared/gcra.ts";
 import { ClientThreads, idOf } from "../support/client-threads.ts";
+import { measure, report } from "./measure.ts";
 
 const CLIENTS = 1_000_000;
 const LIMIT = { capacity: 1e9, ratePerSec: 1e6 };
 const out = newTake();
-
-function report(name: string, nanoseconds: number): void {
-  console.log(`${name.padEnd(44)} ${nanoseconds.toFixed(0).padStart(7)} ns`);
-}
-
-function measure(name: string, times: number, operation: (i: number) => unknown): void {
-  for (let i = 0; i < Math.min(times, 20_000); i++) operation(i);
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 5; round++) {
-    const start = Bun.nanoseconds();
-    for (let i = 0; i < times; i++) operation(i);
-    best = Math.min(best, (Bun.nanoseconds() - start) / times);
-  }
-  report(name, best);
-}
 
 function residentMegabytes(): number {
   Bun.gc(true);
@@ -36,7 +22,7 @@ const start = Bun.nanoseconds();
 for (let i = 0; i < CLIENTS; i++) table.add(`client-${i}`, LIMIT, 1e9, 0);
 report("add, to 10^6 clients", (Bun.nanoseconds() - start) / CLIENTS);
 console.log(
-  `${"memory of 10^6 clients".padEnd(44)} ${(residentMegabytes() - before).toFixed(0)} MB`,
+  `${"memory of 10^6 clients".padEnd(52)} ${(residentMegabytes() - before).toFixed(0)} MB`,
 );
 
 const few = Array.from({ length: 100 }, (_, i) => `client-${i * 9973}`);
