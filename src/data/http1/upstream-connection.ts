@@ -76,7 +76,8 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
       return false;
     }
     const drained = this.#wire!.write(bytes, start, end, transient);
-    if (this.#call!.sent && this.#doing === Doing.HEAD) this.#watchHead();
+    // A backend that takes no more of the request is waited for no longer than for its answer.
+    if (this.#doing === Doing.HEAD && (this.#call!.sent || !drained)) this.#watchHead();
     return drained;
   }
 
@@ -123,7 +124,14 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
   }
 
   onDrain(): void {
-    if (this.#wire === null || this.#wire.closed || !this.#wire.drained()) return;
+    if (this.#wire === null || this.#wire.closed) return;
+    const drained = this.#wire.drained();
+    if (this.#doing === Doing.HEAD) {
+      // It took some: new time, or none at all to watch while the client is the one to send.
+      if (drained && !this.#call!.sent) this.#pool.deadlines.clear(this.deadline);
+      else this.#watchHead();
+    }
+    if (!drained) return;
     if (this.#doing === Doing.RAW) this.#raw!.onRawDrain();
     else if (this.#call !== null && !this.#call.sent) this.#call.owner.onCallDrain();
   }

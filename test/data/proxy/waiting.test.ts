@@ -29,6 +29,25 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       await proxy.idle();
     });
 
+    test("nor reads the upload: 504 as well", async () => {
+      const listener = Bun.listen({
+        hostname: "127.0.0.1",
+        port: 0,
+        socket: { open: (socket) => socket.pause(), data() {} },
+      });
+      const backends = [`http://127.0.0.1:${listener.port}`];
+      const config = { requestMs: 300, maxBody: 0 };
+      await using proxy = startProxy({ transport, backends, config });
+      using client = await RawClient.connect(proxy.port);
+      const length = 64 * 1024 * 1024;
+      await client.send(requestText("POST /", { "Content-Length": String(length) }));
+      void client.send(new Uint8Array(length));
+      await client.until(({ text }) => text.includes("\r\n\r\n"));
+      expect(client.text).toStartWith("HTTP/1.1 504 ");
+      await proxy.idle();
+      listener.stop(true);
+    });
+
     test("is not blamed for a slow upload: each piece gives it new time", async () => {
       using backend = rawBackend(async (request, connection) => {
         await backend.until(() => request.body.endsWith("0\r\n\r\n"));
