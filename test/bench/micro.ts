@@ -4,5 +4,3 @@
 // One after the other: as static imports, they would run between each other's awaits.
 await import("./tables.ts");
 await import("./steps.ts");
-
-export {};
