@@ -38,6 +38,7 @@ export const COUNTERS = [
   "upstream_none_healthy",
   "upstream_saturated",
   "upstream_retries",
+  "upstream_retries_refused",
   "client_aborts",
   // Written by the main thread.
   "worker_restarts",

@@ -8,6 +8,7 @@ import type { Exchange } from "./exchange.ts";
 import type { Observer } from "./observe.ts";
 import { type Backends, type Failure, mayTryAnother, pick } from "./pick.ts";
 import * as responses from "./responses.ts";
+import { RetryBudget } from "./retry-budget.ts";
 
 export interface BackendPool extends Backends {
   end(slot: number): void;
@@ -33,6 +34,7 @@ export class Attempts {
   readonly #observer: Observer;
   readonly #maxBody: number;
   readonly #onBackendFailed: (slot: number) => void;
+  readonly #budget = new RetryBudget();
 
   constructor(options: AttemptsOptions) {
     this.#backends = options.backends;
@@ -47,6 +49,7 @@ export class Attempts {
     const picked = pick(exchange, this.#backends);
     if (picked === "picked") {
       exchange.sentAt = this.#clock();
+      this.#budget.request(exchange.sentAt);
       return null;
     }
     if (picked === "saturated") {
@@ -66,6 +69,10 @@ export class Attempts {
     const blamed = failure !== "client" && failure !== "too_large";
     if (blamed && this.#backends.failed(backend, failure)) this.#onBackendFailed(backend);
     if (!mayTryAnother(exchange, failure, replayable)) return this.#answerTo(exchange, failure);
+    if (!this.#budget.retry(this.#clock())) {
+      this.#observer.retryRefused();
+      return this.#answerTo(exchange, failure);
+    }
     (exchange.tried ??= []).push(backend);
     if (pick(exchange, this.#backends) !== "picked") return this.#answerTo(exchange, failure);
     this.#observer.retried();

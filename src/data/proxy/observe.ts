@@ -39,6 +39,7 @@ const TIMEOUT = counter("upstream_timeout");
 const NONE_HEALTHY = counter("upstream_none_healthy");
 const SATURATED = counter("upstream_saturated");
 const RETRIES = counter("upstream_retries");
+const RETRIES_REFUSED = counter("upstream_retries_refused");
 const CLIENT_ABORTS = counter("client_aborts");
 
 const FAILED: Readonly<Record<Failure, number | null>> = {
@@ -91,6 +92,11 @@ export class Observer {
 
   retried(): void {
     this.#metrics.add(RETRIES);
+  }
+
+  /** Another backend was there, the budget of retries was not. */
+  retryRefused(): void {
+    this.#metrics.add(RETRIES_REFUSED);
   }
 
   noneHealthy(): void {

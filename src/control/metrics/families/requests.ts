@@ -102,6 +102,11 @@ export const REQUESTS: readonly Family[] = [
     samples: (reading) => byLabel(reading, "reason", UPSTREAM_FAILURES),
   },
   counted("gateway_upstream_retries_total", "upstream_retries", "Tries after the first one."),
+  counted(
+    "gateway_upstream_retries_refused_total",
+    "upstream_retries_refused",
+    "Failures that were not tried again because the budget of retries was used up.",
+  ),
   counted("gateway_client_aborts_total", "client_aborts", "Clients that left before the end."),
 ];
 
