@@ -60,14 +60,14 @@ describe.skipIf(postgresMissing !== null)("PostgreSQL under load", () => {
   afterAll(() => cluster.remove());
 
   const killed = () => ({ begin: () => cluster.down(), end: () => cluster.up() });
-  const frozen = (database: string) => {
+  const frozen = () => {
     let thaw = (): void => {};
-    const begin = async (): Promise<void> => {
-      thaw = await cluster.freeze(database);
+    const begin = (): void => {
+      thaw = cluster.freeze();
     };
     return { begin, end: () => thaw() };
   };
-  const faults: [string, (database: string) => { begin(): unknown; end(): unknown }][] = [
+  const faults: [string, () => { begin(): unknown; end(): unknown }][] = [
     ["is killed and comes back", killed],
     ["freezes: connections stay open and nothing answers", frozen],
   ];
@@ -78,7 +78,7 @@ describe.skipIf(postgresMissing !== null)("PostgreSQL under load", () => {
       await using backends = startHelloBackends(2);
       const settings = { ...env, DATABASE_URL: database };
       await using gateway = await Gateway.start({ backends: backends.urls, env: settings });
-      const { refused } = await under(gateway, fault(database));
+      const { refused } = await under(gateway, fault());
       expect(refused).toBe(503);
       expect(await gateway.stop()).toBe(0);
       await using next = await Gateway.start({ backends: backends.urls, env: settings });

@@ -103,15 +103,14 @@ export class PostgresCluster {
     });
   }
 
-  /** Stops the backends of a database from answering without closing their connections. */
-  async freeze(url: string): Promise<() => void> {
-    const pids: number[] = await this.admin(async (sql) => {
-      const rows = await sql`SELECT pid FROM pg_stat_activity WHERE datname = ${databaseOf(url)}`;
-      return rows.map((row: { pid: number }) => row.pid);
-    });
-    // The postmaster too, or a new connection would be answered.
+  /** Stops the server, with every process it has, from answering; its connections stay open. */
+  freeze(): () => void {
+    // The postmaster first: what it has forked until then is all there is.
     const server = this.#server!.pid;
-    for (const pid of [server, ...pids]) process.kill(pid, "SIGSTOP");
+    process.kill(server, "SIGSTOP");
+    const children = Bun.spawnSync(["pgrep", "-P", String(server)]).stdout.toString();
+    const pids = children.split("\n").filter(Boolean).map(Number);
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
     return () => {
       for (const pid of [...pids, server]) process.kill(pid, "SIGCONT");
     };
