@@ -10,7 +10,7 @@ import {
 } from "../support/hello-backends.ts";
 import { runAb } from "../support/load.ts";
 
-describe("the scenario", () => {
+describe.each(["fetch", "pooled"])("the scenario over %s", (transport) => {
   let backends: HelloBackends;
   let gateway: Gateway;
 
@@ -18,7 +18,12 @@ describe("the scenario", () => {
     backends = startHelloBackends(3);
     gateway = await Gateway.start({
       backends: backends.urls,
-      env: { HEALTH_PATH, HEALTH_INTERVAL: "100ms", HEALTH_TIMEOUT: "500ms" },
+      env: {
+        HEALTH_PATH,
+        HEALTH_INTERVAL: "100ms",
+        HEALTH_TIMEOUT: "500ms",
+        TRANSPORT: transport,
+      },
     });
   });
 
@@ -157,14 +162,14 @@ describe("the scenario", () => {
   });
 });
 
-describe("exact across threads", () => {
-  test.each([1, 2, 3])(
+describe.each(["fetch", "pooled"])("exact across threads over %s", (transport) => {
+  test.each([1, 2])(
     "1000 tokens, 4 workers, 20,000 requests on 64 connections: 1000 admitted (run %d)",
     async () => {
       await using backends = startHelloBackends(3);
       await using gateway = await Gateway.start({
         backends: backends.urls,
-        env: { HEALTH_PATH, WORKERS: "4", ACCESS_LOG: "off" },
+        env: { HEALTH_PATH, WORKERS: "4", ACCESS_LOG: "off", TRANSPORT: transport },
       });
       await gateway.createClient({ client_id: "exact", capacity: 1000, rate_per_sec: 0.001 });
       const result = await runAb(`${gateway.url}/?client_id=exact`, {
