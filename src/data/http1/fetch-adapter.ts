@@ -135,7 +135,9 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     const toHead = exchange.head.isMethod("HEAD");
     if (body === null || (toHead && length >= 0)) {
       this.#begin(response);
-      exchange.send(length < 0 ? 0 : length, NOTHING, 0, 0, true);
+      // Without a body there, no length means 0; where none could be (RFC 9110 §8.6), it means none.
+      const bodiless = toHead || response.status === 304;
+      exchange.send(length < 0 && !bodiless ? 0 : length, NOTHING, 0, 0, true);
       return "whole";
     }
     const reader = body.getReader();

@@ -74,6 +74,8 @@ const NAMES: Readonly<Record<string, FieldId>> = {
   te: Field.TE,
   trailer: Field.TRAILER,
   "keep-alive": Field.KEEP_ALIVE,
+  // A CGI program would find it in its environment as HTTP_PROXY (CVE-2016-5385).
+  proxy: Field.PROXY,
   forwarded: Field.FORWARDED,
   "x-forwarded-for": Field.X_FORWARDED_FOR,
   "x-forwarded-host": Field.X_FORWARDED_HOST,

@@ -67,8 +67,7 @@ export async function tryBackend(
       // Deadlines are ours; Bun's would cut a quiet stream after five minutes.
       timeout: false,
     } satisfies BunFetchRequestInit & { body: ForwardedBody });
-    if (response.status >= 200 && response.status <= 599) return response;
-    // Bun can make no answer of it, and nobody asked for a switch of protocols.
+    if (canBeHandedOn(response)) return response;
     controller.abort();
     return "malformed";
   } catch (error) {
@@ -76,6 +75,18 @@ export async function tryBackend(
   } finally {
     forward.deadlines.remove(fetching);
   }
+}
+
+/**
+ * Bun can make no answer of other statuses, and nobody asked for a switch of protocols. A transfer
+ * coding that is not undone would pass for content; one beside a length is an attempt at smuggling
+ * (RFC 9112 §6.1, §6.3).
+ */
+function canBeHandedOn({ status, headers }: Response): boolean {
+  if (status < 200 || status > 599) return false;
+  const coding = headers.get("transfer-encoding");
+  if (coding === null) return true;
+  return coding.toLowerCase() === "chunked" && !headers.has("content-length");
 }
 
 /** Socket errors after which nothing can have reached the backend. */

@@ -145,6 +145,15 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     test.each([
       ["no HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],
       ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok"],
+      ["a coding nobody undoes", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxx"],
+      [
+        "a coding under the chunks",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nxx\r\n0\r\n\r\n",
+      ],
+      [
+        "a length beside chunks",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      ],
       ["an unasked switch of protocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"],
     ])("is 502: %s", async (_, answer) => {
       using backend = rawBackend((_request, { write }) => write(answer));

@@ -32,6 +32,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
   describe("hop-by-hop headers", () => {
     const HOP = {
       "Keep-Alive": "timeout=5",
+      Proxy: "http://evil.example",
       "Proxy-Connection": "keep-alive",
       "Proxy-Authorization": "Basic eDp5",
       TE: "trailers",

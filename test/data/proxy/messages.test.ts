@@ -188,6 +188,19 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       await proxy.idle();
     });
 
+    test.each([
+      ["HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+      ["GET", 'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n'],
+    ])("%s invents no length where the backend gave none", async (method, answer) => {
+      using backend = rawBackend((_request, { write }) => write(answer));
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      using client = await RawClient.connect(proxy.port);
+      const { headers } = await client.exchange(requestText(`${method} /`));
+      expect(headers.map(([name]) => name)).toContain("x-request-id");
+      expect(headers.map(([name]) => name)).not.toContain("content-length");
+      await proxy.idle();
+    });
+
     test("HEAD keeps the length and has no body", async () => {
       using backend = rawBackend(
         answering("HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 1000000\r\n\r\n"),
