@@ -133,6 +133,7 @@ export class Connection implements DeadlineOwner, RawEnd {
     while (this.#held.size > 0 && this.#step());
     this.#running = false;
     if (this.#doing >= Doing.LINGER) return;
+    if (this.wire.ended && this.#held.size === 0 && this.#lacksBody) return this.#close();
     if (this.#held.size > this.#server.limits.buffered) this.wire.pause();
     else if (!this.body.paused || this.body.complete) this.wire.resume();
   }
@@ -151,6 +152,12 @@ export class Connection implements DeadlineOwner, RawEnd {
   get #waits(): boolean {
     if (this.#doing === Doing.PASSING) return true;
     return this.#doing === Doing.HEAD && this.#held.size > 0 && this.#server.holding;
+  }
+
+  /** In the middle of a body, or before it. */
+  get #lacksBody(): boolean {
+    const reading = this.#doing === Doing.EXCHANGE || this.#doing === Doing.DISCARD;
+    return reading && !this.body.complete;
   }
 
   /** Looks again at what waits: the server holds no more, or has somebody to pass it on to. */
@@ -176,6 +183,11 @@ export class Connection implements DeadlineOwner, RawEnd {
     const { limits, deadlines } = this.#server;
     if (!this.#partial) head.reset(this.#held.from);
     const verdict = head.parse(this.#held.bytes, this.#held.to, limits.head);
+    if (verdict === MORE && this.wire.ended) {
+      // The rest will never come.
+      this.#linger();
+      return false;
+    }
     if (verdict === MORE) {
       if (!this.#partial) deadlines.set(this.deadline, limits.headMs);
       this.#partial = true;
