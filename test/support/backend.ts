@@ -144,7 +144,10 @@ function connectionOf(socket: Bun.Socket<State>): BackendConnection {
   };
 }
 
-/** A port on which nobody listens (any more). */
+/**
+ * A port on which nobody listens (any more). Ask for it at 127.0.0.2: at 127.0.0.1 another test may
+ * have been given it meanwhile.
+ */
 export function closedPort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;

@@ -7,7 +7,7 @@ import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { RawClient } from "../../support/raw-client.ts";
 
 describe.each(TRANSPORTS)("%s", (transport) => {
-  const refused = (): string => `http://127.0.0.1:${closedPort()}`;
+  const refused = (): string => `http://127.0.0.2:${closedPort()}`;
   const hangUp: Behaviour = (_, { socket }) => socket.terminate();
 
   describe("a backend that cannot be reached", () => {

@@ -90,7 +90,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       await using proxy = startProxy({ transport, backends: [backend.url] });
       using client = await RawClient.connect(proxy.port);
       const before = process.env["http_proxy"];
-      process.env["http_proxy"] = `http://127.0.0.1:${closedPort()}`;
+      process.env["http_proxy"] = `http://127.0.0.2:${closedPort()}`;
       try {
         expect((await client.exchange(requestText("GET /"))).status).toBe(200);
       } finally {
