@@ -52,6 +52,8 @@ export interface HttpServer {
   readonly hostname: string;
   readonly connections: number;
   readonly requests: number;
+  /** Connections that have ended. */
+  readonly ended: number;
   /** Requests that the server itself refused, by status. */
   readonly refusals: ReadonlyMap<number, number>;
   /** Loopback port on which connections are taken over; 0 without `handoverSecret`. */
@@ -98,6 +100,7 @@ class Server implements ServerState, HttpServer {
   holding = false;
   successor: Dial | null = null;
   requests = 0;
+  ended = 0;
   readonly port: number;
   readonly hostname: string;
   readonly #connections = new Set<Connection>();
@@ -180,6 +183,7 @@ class Server implements ServerState, HttpServer {
   }
 
   closed(connection: Connection): void {
+    this.ended++;
     this.#connections.delete(connection);
     this.#census.closed(connection.peerAddress);
     if (this.#accepting || this.#connections.size > 0) return;

@@ -475,6 +475,27 @@ describe("bad requests and bad clients", () => {
   });
 });
 
+describe("a client that ends its direction too early", () => {
+  test.each([
+    ["in the middle of a pipelined head", `${GET("/a")}GET /b HTT`, "</a>"],
+    [
+      "in the middle of a pipelined body",
+      `${GET("/a")}POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab`,
+      "</a>",
+    ],
+  ])("%s is not waited for", async (_, sent, answered) => {
+    const { server } = serve((exchange) => {
+      if (exchange.head.target === "/b") return echoBody(exchange);
+      setTimeout(() => echoTarget(exchange), 20);
+    });
+    const raw = await client(server);
+    raw.send(sent).end();
+    // The deadlines do not advance here.
+    expect(await raw.all()).toContain(answered);
+    while (server.connections > 0) await settled();
+  });
+});
+
 describe("drain", () => {
   test("lets what is in progress finish, ends what is idle, and then resolves", async () => {
     let held: Exchange | null = null;
