@@ -36,7 +36,7 @@ export function createFront(options: FrontOptions): (exchange: Exchange) => void
   return (exchange) => {
     const { head } = exchange;
     if (isReserved(head, reserved)) control(exchange);
-    else if (pooled || head.form >= Form.AUTHORITY || wantsUpgrade(head)) pipeline.relay(exchange);
+    else if (pooled || !isForBackend(head) || wantsUpgrade(head)) pipeline.relay(exchange);
     else proxied(exchange);
   };
 }
@@ -53,6 +53,12 @@ function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
     if (end === targetEnd || bytes[end] === SLASH || bytes[end] === QUESTION) return true;
   }
   return false;
+}
+
+/** False for `OPTIONS` on a whole server, in both its forms, and `CONNECT`: they make no URL. */
+function isForBackend(head: RequestHead): boolean {
+  if (head.form === Form.ORIGIN) return true;
+  return head.form === Form.ABSOLUTE && head.target !== "*";
 }
 
 function refuseControl(exchange: Exchange, { status, detail }: Unfit): void {

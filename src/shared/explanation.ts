@@ -27,8 +27,11 @@ export interface ExplainedBucket {
 }
 
 export interface Explanation {
-  /** `bad`: refused before anyone asks who sent it. `rejected`: unknown clients are not served. */
-  readonly decision: "admitted" | "limited" | "rejected" | "bad";
+  /**
+   * `bad`: refused before anyone asks who sent it. `answered`: it is about the gateway, and costs
+   * nothing. `rejected`: unknown clients are not served.
+   */
+  readonly decision: "admitted" | "limited" | "rejected" | "bad" | "answered";
   /** Of the gateway's own answer; null where a backend answers. */
   readonly status: number | null;
   /** Sentences, in the order in which things are decided. */

@@ -11,6 +11,7 @@ export const COUNTERS = [
   "requests_limited",
   "requests_rejected",
   "requests_bad",
+  "requests_answered",
   "requests_shed",
   // Answers by who made them, the five classes of each in this order: `response()` relies on it.
   "responses_backend_1xx",
@@ -50,7 +51,14 @@ export const COUNTERS = [
 export type CounterName = (typeof COUNTERS)[number];
 
 /** What became of a request at the gate, as the labels of `gateway_requests_total` say it. */
-export const DECISIONS = ["admitted", "limited", "rejected", "bad_request", "shed"] as const;
+export const DECISIONS = [
+  "admitted",
+  "limited",
+  "rejected",
+  "bad_request",
+  "answered",
+  "shed",
+] as const;
 export type DecisionName = (typeof DECISIONS)[number];
 
 /** Methods that are counted apart; all others are one. */

@@ -68,7 +68,8 @@ export const ExplanationBody = t.Object(
   {
     decision: t.String({
       description:
-        "`admitted`, `limited` (429), `rejected` (401: unknown clients are not served), or `bad`.",
+        "`admitted`, `limited` (429), `rejected` (401: unknown clients are not served), `bad`, or " +
+        "`answered` (by the gateway, for no token).",
     }),
     status: t.Union([t.Number(), t.Null()], {
       description: "Of the gateway's own answer; null where a backend answers.",

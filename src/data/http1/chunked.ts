@@ -42,6 +42,8 @@ export class ChunkedDecoder {
   next = 0;
   dataStart = 0;
   dataEnd = 0;
+  /** Bytes of the body that the size lines so far have announced. */
+  announced = 0;
   /** What went wrong, for people. */
   fault = "";
   #at: At = At.SIZE;
@@ -53,7 +55,7 @@ export class ChunkedDecoder {
 
   reset(): void {
     this.#at = At.SIZE;
-    this.#left = this.#digits = this.#extensions = this.#trailers = 0;
+    this.announced = this.#left = this.#digits = this.#extensions = this.#trailers = 0;
   }
 
   /** Looks at bytes from `next` (which the caller sets for every new piece) to `end`. */
@@ -114,6 +116,7 @@ export class ChunkedDecoder {
         return this.#extended(At.EXTENSION);
       default:
         if (byte !== LF) return this.#refuse("a chunk size line without CRLF");
+        this.announced += this.#left;
         return this.#left === 0 ? At.TRAILER : At.DATA;
     }
   }

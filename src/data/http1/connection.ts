@@ -10,7 +10,7 @@ import { DONE, MORE } from "./fields.ts";
 import type { Dial } from "./handover.ts";
 import { Incoming } from "./incoming.ts";
 import type { MessageWriter } from "./message-writer.ts";
-import { refusal } from "./own-answers.ts";
+import { writeRefusal } from "./own-answers.ts";
 import { Progress } from "./progress.ts";
 import { type BodyConsumer, RequestBody } from "./request-body.ts";
 import { RequestHead } from "./request-head.ts";
@@ -171,11 +171,19 @@ export class Connection implements DeadlineOwner, RawEnd {
     const outgoing = await dial(this.peerAddress);
     // The client may have left meanwhile.
     if (this.#doing !== Doing.PASSING) return outgoing?.destroyRaw();
-    if (outgoing === null) return this.refuse(503, "no gateway to pass it on to");
+    if (outgoing === null) return this.#refuseWaiting();
     new Tunnel(() => {}).join(
       (listener) => this.takeOver(listener),
       (listener) => outgoing.listen(listener),
     );
+  }
+
+  /** It was not parsed here, as that would have been the successor's; now its method matters. */
+  #refuseWaiting(): void {
+    const { bytes, from, to } = this.#held;
+    this.head.reset(from);
+    this.head.parse(bytes, to, this.#server.limits.head);
+    this.refuse(503, "no gateway to pass it on to");
   }
 
   #readHead(): boolean {
@@ -237,10 +245,12 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   // ── the exchange in progress (called by it) ───────────────────────────────────────────────────
 
-  readBody(consumer: BodyConsumer): void {
+  readBody(consumer: BodyConsumer, most: number): void {
     const { body } = this;
     if (body.complete) return consumer.onBody(NOTHING, 0, 0, true);
+    if (this.head.length > most) return consumer.onTooLarge?.();
     body.consumer = consumer;
+    body.most = most;
     if (this.head.expectsContinue && this.#held.size === 0 && this.#exchange!.status === 0) {
       this.wire.write(CONTINUE, 0, CONTINUE.length, false);
     }
@@ -326,9 +336,10 @@ export class Connection implements DeadlineOwner, RawEnd {
     const exchange = this.#exchange;
     if (exchange !== null && exchange.status !== 0) return this.#close();
     this.#exchange = null;
-    const bytes = refusal(status, fault);
+    const { writer } = this;
+    writeRefusal(writer, status, fault, this.head.isMethod("HEAD"));
     this.#server.refused(status);
-    this.wire.write(bytes, 0, bytes.length, false);
+    this.wire.write(writer.bytes, 0, writer.used, true);
     this.#linger();
     exchange?.lost();
   }

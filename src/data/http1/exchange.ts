@@ -4,6 +4,7 @@
 
 import { CRLF_BYTES, CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
 import type { Connection } from "./connection.ts";
+import { dateLine } from "./date.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -62,9 +63,12 @@ export class Exchange {
     return this.over ? 0 : this.#connection.wire.queued;
   }
 
-  /** Reads the body from its start; sends `100 Continue` if the client waits for it. Once. */
-  readBody(consumer: BodyConsumer): void {
-    if (!this.over) this.#connection.readBody(consumer);
+  /**
+   * Reads the body from its start; sends `100 Continue` if the client waits for it. Once. Of a body
+   * that announces more than `most` bytes the consumer is told instead.
+   */
+  readBody(consumer: BodyConsumer, most = Infinity): void {
+    if (!this.over) this.#connection.readBody(consumer, most);
   }
   pauseBody(): void {
     if (!this.over) this.#connection.pauseBody();
@@ -75,10 +79,11 @@ export class Exchange {
 
   /**
    * Begins the final answer: fields follow as whole lines on the returned writer, without framing and
-   * `Connection`, then `send` in the same synchronous stretch. `reason` may be empty.
+   * `Connection`, then `send` in the same synchronous stretch. `reason` may be empty. `date`: another
+   * line, or none, where the fields that follow have one.
    */
-  begin(status: number, reason: string): MessageWriter {
-    return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2);
+  begin(status: number, reason: string, date = dateLine()): MessageWriter {
+    return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2).text(date);
   }
   /** The same with a reason whose bytes are elsewhere. */
   beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {

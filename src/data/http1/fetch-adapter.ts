@@ -4,6 +4,7 @@
 
 import { peek } from "bun";
 import { problemBody } from "../../shared/problem.ts";
+import { dateLine } from "./date.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { reasonOf } from "./reasons.ts";
@@ -16,6 +17,8 @@ export type PassageEnd = "whole" | "left" | "broken";
 export interface PassageListener {
   /** The client has left. `onOver` follows, once whoever makes the answer has ended. */
   onLeft(): void;
+  /** The request's body gets larger than `maxBody`: it breaks off here. */
+  onTooLarge(): void;
   onOver(end: PassageEnd): void;
 }
 
@@ -23,6 +26,8 @@ export interface PassageListener {
 export interface Passage {
   readonly exchange: Exchange;
   listener: PassageListener | null;
+  /** Bytes that the request's body may have. To be set before it is read. */
+  maxBody: number;
 }
 
 /** Why a request cannot pass. */
@@ -64,6 +69,7 @@ export function toFetchHandler(options: FetchHandlerOptions): (exchange: Exchang
 class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   readonly exchange: Exchange;
   listener: PassageListener | null = null;
+  maxBody = Infinity;
   readonly #options: FetchHandlerOptions;
   #body: ReadableStreamDefaultController<Uint8Array> | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
@@ -173,7 +179,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
 
   #begin({ status, statusText, headers }: Response): void {
-    const writer = this.exchange.begin(status, statusText || reasonOf(status));
+    const date = headers.has("date") ? "" : dateLine();
+    const writer = this.exchange.begin(status, statusText || reasonOf(status), date);
     headers.forEach((value, name) => {
       if (!FRAMING.has(name)) writer.text(`${name}: ${value}\r\n`);
     });
@@ -192,7 +199,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
           this.#body = controller;
           if (reading) return this.exchange.resumeBody();
           reading = true;
-          this.exchange.readBody(this);
+          this.exchange.readBody(this, this.maxBody);
         },
         cancel: () => {
           this.#body = null;
@@ -208,6 +215,11 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     if (end > start) this.#body?.enqueue(bytes.subarray(start, end));
     if (!last) return;
     this.#body?.close();
+    this.#body = null;
+  }
+  onTooLarge(): void {
+    this.listener?.onTooLarge();
+    this.#body?.error(new Error("the body is too large"));
     this.#body = null;
   }
   onDrain(): void {

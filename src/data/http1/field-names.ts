@@ -37,6 +37,7 @@ export const Field = {
   /** Spelled with `_` where a field above has `-`: CGI-like backends cannot tell them apart. */
   MISTAKABLE: 27,
   TRACESTATE: 28,
+  DATE: 29,
 } as const;
 export type FieldId = (typeof Field)[keyof typeof Field];
 
@@ -91,6 +92,7 @@ const NAMES: Readonly<Record<string, FieldId>> = {
   tracestate: Field.TRACESTATE,
   authorization: Field.AUTHORIZATION,
   "content-type": Field.CONTENT_TYPE,
+  date: Field.DATE,
 };
 const PREFIXES: readonly (readonly [string, FieldId])[] = [
   ["proxy-", Field.PROXY],

@@ -23,7 +23,7 @@ export interface RelayPolicy {
   /** Adds whole lines, each with CRLF. */
   requestFields(writer: MessageWriter, relay: Relay): void;
   answerFields(writer: MessageWriter, relay: Relay, head: ResponseHead): void;
-  /** Bytes that a request's body may have; only counted where its head does not tell. */
+  /** Bytes that a request's body may have; it fails as soon as more are announced. */
   readonly maxBody: number;
   /**
    * It failed before the client got any of an answer: answer on the exchange before returning, or
@@ -94,7 +94,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     else if (this.#reading) this.#replay();
     else {
       this.#reading = true;
-      this.exchange.readBody(this);
+      this.exchange.readBody(this, this.#policy.maxBody);
     }
   }
 
@@ -152,14 +152,14 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     if (this.#ended) return;
     this.#taken += end - start;
-    if (this.#taken > this.#policy.maxBody) return this.#tooLarge();
     // The first piece is kept whatever its size: no other is taken until there is a connection.
     if (this.#taken > REPLAY_MAX && this.#call !== null) this.#kept = null;
     this.#kept?.push({ bytes, start, end, last });
     if (!this.#pass(bytes, start, end, last) && !last) this.exchange.pauseBody();
   }
 
-  #tooLarge(): void {
+  onTooLarge(): void {
+    if (this.#ended) return;
     this.#call?.cancel();
     this.#kept = null;
     this.onCallFailure("too_large", `more than ${this.#policy.maxBody} bytes`);

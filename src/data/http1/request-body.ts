@@ -11,6 +11,8 @@ export interface BodyConsumer {
    * The end may come alone, with no bytes.
    */
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void;
+  /** It gets larger than was allowed, and no more of it comes. Only where a limit was given. */
+  onTooLarge?(): void;
 }
 
 export class RequestBody {
@@ -19,6 +21,8 @@ export class RequestBody {
   consumer: BodyConsumer | null = null;
   /** The exchange is over: what is left is taken and thrown away. */
   discarding = false;
+  /** Bytes that it may have; more are not waited for, their announcement is enough. */
+  most = Infinity;
   /** Bytes taken so far, framing included. */
   taken = 0;
   /** Why the body cannot be read on; empty while it can. */
@@ -31,6 +35,7 @@ export class RequestBody {
     this.complete = length === 0;
     this.paused = this.discarding = false;
     this.consumer = null;
+    this.most = Infinity;
     this.taken = 0;
     this.fault = "";
     this.#chunked = length === CHUNKED;
@@ -73,6 +78,7 @@ export class RequestBody {
     decoder.next = from;
     while (this.wanted) {
       const result = decoder.decode(bytes, to);
+      if (decoder.announced > this.most && this.consumer !== null) return this.#tooLarge(to);
       if (result === CHUNK_DATA) {
         this.complete = decoder.takeEnd(bytes, to);
         this.consumer?.onBody(bytes, decoder.dataStart, decoder.dataEnd, this.complete);
@@ -87,5 +93,12 @@ export class RequestBody {
       return to;
     }
     return decoder.next;
+  }
+
+  #tooLarge(to: number): number {
+    const { consumer } = this;
+    this.consumer = null;
+    consumer?.onTooLarge?.();
+    return to;
   }
 }

@@ -37,6 +37,7 @@ export class RequestHead implements RequestLine, TargetParts {
   readonly fields = new Fields();
   /** First byte of the method. */
   start = 0;
+  /** Equals `start` until the method was read. */
   methodEnd = 0;
   targetStart = 0;
   targetEnd = 0;
@@ -61,7 +62,7 @@ export class RequestHead implements RequestLine, TargetParts {
 
   /** Expects a new head at `at`. */
   reset(at: number): void {
-    this.start = at;
+    this.start = this.methodEnd = at;
     this.#stage = BLANK;
     this.fields.reset(at);
   }
@@ -122,7 +123,7 @@ export class RequestHead implements RequestLine, TargetParts {
       at += 2;
       if (at >= end) return MORE;
     }
-    this.start = at;
+    this.start = this.methodEnd = at;
     this.fields.next = at;
     this.#stage = LINE;
     return DONE;

@@ -3,8 +3,11 @@
 // by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
 // stands elsewhere.
 
-/** What became of the request at the gate. `bad`: refused before anyone asked who sent it. */
-export type Decision = "admitted" | "limited" | "rejected" | "bad";
+/**
+ * What became of the request at the gate. Before anyone asked who sent it: `bad` was refused,
+ * `answered` is about the gateway itself.
+ */
+export type Decision = "admitted" | "limited" | "rejected" | "bad" | "answered";
 
 /** Of a request's head, what the gate looks at. */
 export interface Asked {
@@ -48,6 +51,8 @@ export class Exchange {
   address = "";
 
   decision: Decision = "bad";
+  /** What the next hop gets as `Max-Forwards`; -1: what the client sent, if anything. */
+  maxForwards = -1;
   /** The two fields of the rate limit headers; empty when no bucket was asked. */
   rateLimitPolicy = "";
   rateLimit = "";

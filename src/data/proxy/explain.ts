@@ -48,8 +48,13 @@ export function createExplain(options: ExplainOptions): Explain {
     const exchange = imagine(query, clock(), trusted);
     const refusal = refuse(exchange, config.maxBody);
     if (refusal !== null) {
-      reasons.push("The request cannot be forwarded as it is, whoever sends it.");
-      return refused("bad", refusal.status, reasons);
+      const own = exchange.decision === "answered";
+      reasons.push(
+        own
+          ? "The request is about the gateway itself: Max-Forwards lets it go no further."
+          : "The request cannot be forwarded as it is, whoever sends it.",
+      );
+      return refused(own ? "answered" : "bad", refusal.status, reasons);
     }
     const identity = identify(exchange, clients, trusted);
     if (identity === "doubled") {
@@ -78,7 +83,11 @@ function judge(exchange: Exchange, reasons: string[], options: ExplainOptions): 
   return { decision: "admitted", status, reasons, identity: found, bucket, backend };
 }
 
-function refused(decision: "bad" | "rejected", status: number, reasons: string[]): Explanation {
+function refused(
+  decision: "bad" | "answered" | "rejected",
+  status: number,
+  reasons: string[],
+): Explanation {
   return { decision, status, reasons, identity: null, bucket: null, backend: null };
 }
 

@@ -24,12 +24,14 @@ export interface FetchRelayOptions {
 export class FetchRelay {
   readonly attempts: Attempts;
   readonly #forward: Forward;
+  readonly #maxBody: number;
   readonly #observer: Observer;
 
   constructor({ config, backends, attempts, clock, observer }: FetchRelayOptions) {
     const { maxBody, timeouts } = config;
     const deadlines = new Deadlines(clock, timeouts.requestMs);
-    this.#forward = { clock, deadlines, maxBody, sessions: new Sessions(backends) };
+    this.#forward = { clock, deadlines, sessions: new Sessions(backends) };
+    this.#maxBody = maxBody === 0 ? Infinity : maxBody;
     this.attempts = attempts;
     this.#observer = observer;
   }
@@ -38,6 +40,7 @@ export class FetchRelay {
   async send(exchange: Exchange, request: Request, passage: Passage): Promise<Response> {
     const fetching = new Fetching(exchange, request);
     passage.listener = new Listener(exchange, passage, this.attempts, fetching);
+    passage.maxBody = this.#maxBody;
     prepareRequest(exchange, request.headers, passage.exchange.head.minor);
     for (;;) {
       const outcome = await tryBackend(fetching, this.#forward);
@@ -83,6 +86,10 @@ class Listener implements PassageListener {
 
   onLeft(): void {
     this.#fetching?.cancel("client");
+  }
+
+  onTooLarge(): void {
+    this.#fetching?.cancel("too_large");
   }
 
   onOver(end: PassageEnd): void {

@@ -11,8 +11,6 @@ import type { Sessions } from "./sessions.ts";
 export interface Forward {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** Bytes; 0 means no limit. */
-  readonly maxBody: number;
   readonly sessions: Sessions;
 }
 
@@ -57,7 +55,7 @@ export async function tryBackend(
     const response = await fetch(exchange.backendUrl! + exchange.target, {
       method: exchange.method,
       headers: request.headers,
-      body: requestBody(fetching, forward.deadlines, forward.maxBody),
+      body: requestBody(fetching, forward.deadlines),
       signal: controller.signal,
       session: forward.sessions.of(exchange.backend),
       redirect: "manual",

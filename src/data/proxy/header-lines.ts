@@ -2,9 +2,11 @@
 // is a set of field ids. With `headers.ts`, which says the same about fetch's objects, the only
 // place where headers change.
 
+import { dateLine } from "../http1/date.ts";
 import { Field, mask } from "../http1/field-names.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
@@ -22,11 +24,13 @@ const CLAIMS = mask(
 );
 
 /** The fields of a request that do not go on, besides those of this hop. */
-export function requestDrops({ trusted, traceparent, parentId }: Exchange): number {
+export function requestDrops(exchange: Exchange): number {
+  const { trusted, traceparent, parentId, maxForwards } = exchange;
   let drops = trusted ? RENEWED : RENEWED | CLAIMS;
   if (traceparent !== null) drops |= mask(Field.TRACEPARENT);
   // A state without the trace it is about means nothing (W3C Trace Context §3.3.1).
   if (traceparent !== null && parentId === "") drops |= mask(Field.TRACESTATE);
+  if (maxForwards >= 0) drops |= mask(Field.MAX_FORWARDS);
   return drops;
 }
 /** The same of an answer. */
@@ -47,11 +51,13 @@ export function requestLines(writer: MessageWriter, exchange: Exchange, head: Re
   }
   writer.text(`Via: 1.${head.minor} ${PSEUDONYM}\r\nX-Request-Id: ${exchange.requestId}\r\n`);
   if (exchange.traceparent !== null) writer.text(`traceparent: ${exchange.traceparent}\r\n`);
+  if (exchange.maxForwards >= 0) writer.text(`Max-Forwards: ${exchange.maxForwards}\r\n`);
 }
 
-/** `minor` of the version that the backend answered in. */
-export function answerLines(writer: MessageWriter, exchange: Exchange, minor: number): void {
-  writer.text(`Via: 1.${minor} ${PSEUDONYM}\r\n`);
+/** A proxy must date what came without a date (RFC 9110 §6.6.1). */
+export function answerLines(writer: MessageWriter, exchange: Exchange, head: ResponseHead): void {
+  if (!head.fields.has(Field.DATE)) writer.text(dateLine());
+  writer.text(`Via: 1.${head.minor} ${PSEUDONYM}\r\n`);
   ownLines(writer, exchange);
 }
 

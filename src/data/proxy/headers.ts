@@ -39,6 +39,7 @@ export function prepareRequest(exchange: Exchange, headers: Headers, minor: numb
   headers.append("via", `1.${minor} ${PSEUDONYM}`);
   headers.set("x-request-id", exchange.requestId);
   if (exchange.traceparent !== null) setTrace(exchange.traceparent, exchange.parentId, headers);
+  if (exchange.maxForwards >= 0) headers.set("max-forwards", String(exchange.maxForwards));
   // `fetch` would sign with its own name; an empty value says that there was none.
   if (!headers.has("user-agent")) headers.set("user-agent", "");
 }

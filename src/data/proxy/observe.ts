@@ -15,12 +15,14 @@ const DECIDED: Readonly<Record<Decision, number>> = {
   limited: counter("requests_limited"),
   rejected: counter("requests_rejected"),
   bad: counter("requests_bad"),
+  answered: counter("requests_answered"),
 };
 const NAMES: Readonly<Record<Decision, DecisionName>> = {
   admitted: "admitted",
   limited: "limited",
   rejected: "rejected",
   bad: "bad_request",
+  answered: "answered",
 };
 /** What the bucket said; no bucket was asked otherwise. */
 const LIMITER: Readonly<Record<"client" | "anonymous", Partial<Record<Decision, number>>>> = {

@@ -108,9 +108,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
       admitAnonymous(exchange, anonymous);
     }
-    if (exchange.decision === "admitted") {
-      return exchange.target === "*" ? responses.SERVER_OPTIONS : null;
-    }
+    if (exchange.decision === "admitted") return null;
     const policy = exchange.clientId === null ? "anonymous" : "client";
     return responses.limited(policy, secondsToWait());
   }

@@ -87,7 +87,7 @@ class Relaying implements RelayPolicy {
 
   answerFields(writer: MessageWriter, _: Relay, head: ResponseHead): void {
     this.#shared.attempts.answered(this.#exchange, head.status);
-    answerLines(writer, this.#exchange, head.minor);
+    answerLines(writer, this.#exchange, head);
   }
 
   onFailure(relay: Relay, failure: RelayFailure): void {

@@ -1,42 +1,30 @@
-// How the request's body goes to the backend by `fetch`: counted against MAX_BODY, and each piece
-// gives the backend's answer new time, so that a slow upload is not cut. Pulled only as the backend
-// takes it, so memory stays bounded, and nothing is read before there is a connection, so a body
-// that met a closed port can be sent to the next backend.
+// How the request's body goes to the backend by `fetch`: each piece gives the backend's answer new
+// time, so that a slow upload is not cut. Pulled only as the backend takes it, so memory stays
+// bounded, and nothing is read before there is a connection, so a body that met a closed port can
+// be sent to the next backend.
 
 import type { Deadlines } from "./deadlines.ts";
 import type { Fetching } from "./forward.ts";
 
 export type ForwardedBody = ReadableStream<Uint8Array<ArrayBuffer>> | null;
 
-/** `maxBody` in bytes; 0 means no limit. */
-export function requestBody(
-  fetching: Fetching,
-  deadlines: Deadlines,
-  maxBody: number,
-): ForwardedBody {
+export function requestBody(fetching: Fetching, deadlines: Deadlines): ForwardedBody {
   const { body } = fetching.request;
-  return body === null ? null : counted(fetching, body, deadlines, maxBody || Infinity);
+  return body === null ? null : watched(fetching, body, deadlines);
 }
 
-function counted(
+function watched(
   fetching: Fetching,
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   deadlines: Deadlines,
-  maxBody: number,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null = null;
-  let total = 0;
   const source = {
     async pull(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) {
       fetching.bodyTouched = true;
       reader ??= body.getReader();
       const { done, value } = await reader.read();
       if (done) return controller.close();
-      total += value.byteLength;
-      if (total > maxBody) {
-        fetching.cancel("too_large");
-        return controller.error(undefined);
-      }
       deadlines.progress(fetching);
       controller.enqueue(value);
     },

@@ -74,13 +74,18 @@ export const METHOD_NOT_ALLOWED = answer(
   [ALLOW],
 );
 
-/** To `OPTIONS *`, which is about the gateway and not about anything behind it. */
-export const SERVER_OPTIONS: OwnAnswer = {
-  status: 204,
-  reason: "No Content",
+/** To an OPTIONS that is about the gateway and not about anything behind it (RFC 9110 §9.3.7). */
+export const OWN_OPTIONS: OwnAnswer = {
+  status: 200,
+  reason: "OK",
   headers: [ALLOW],
   body: Buffer.alloc(0),
 };
+
+export const BAD_MAX_FORWARDS = answer(400, {
+  title: "Bad Request",
+  detail: "Max-Forwards is not one number: nobody can tell how far the request may go.",
+});
 
 /** What the client behind `fetch` would lose or alter; doing so in silence would be worse. */
 export function notForwardable(status: 400 | 501, detail: string): OwnAnswer {

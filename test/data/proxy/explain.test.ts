@@ -114,6 +114,8 @@ describe("what becomes of it", () => {
     expect(ask("/?client_id=a&client_id=a")).toMatchObject({ decision: "bad", status: 400 });
     expect(ask("/", { method: "POST", headers })).toMatchObject({ decision: "bad", status: 413 });
     expect(ask("/", { method: "CONNECT" })).toMatchObject({ decision: "bad", status: 405 });
+    const last = { method: "OPTIONS", headers: { "max-forwards": "0" } };
+    expect(ask("/", last)).toMatchObject({ decision: "answered", status: 200, bucket: null });
   });
 
   test("no backend, and none with room", () => {

@@ -119,18 +119,6 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(backend.requests).toHaveLength(0);
       expect(proxy.metrics.total("requests_bad")).toBe(1);
     });
-
-    test("OPTIONS * is answered by the gateway, for a token", async () => {
-      using backend = rawBackend();
-      const anonymous = { capacity: 1, ratePerSec: 0.001 };
-      await using proxy = startProxy({ transport, backends: [backend.url], anonymous });
-      using client = await RawClient.connect(proxy.port);
-      const answer = await client.exchange(requestText("OPTIONS *"));
-      expect(answer.status).toBe(204);
-      expect(valuesOf(answer, "allow")).toHaveLength(1);
-      expect((await client.exchange(requestText("OPTIONS *"))).status).toBe(429);
-      expect(backend.requests).toHaveLength(0);
-    });
   });
 
   describe("the largest body", () => {
@@ -158,6 +146,45 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       await backend.until(() => backend.open === 0);
       expect(backend.requests[0]!.body.length).toBeLessThan(101_000);
       await proxy.idle();
+    });
+
+    test.each([
+      ["by its first chunk, whose length alone is too much", "", "186A1\r\n"],
+      [
+        "by a chunk that with those before is too much",
+        `2710\r\n${"x".repeat(10_000)}\r\n`,
+        "15F91;a\r\n",
+      ],
+    ])("is exceeded %s: refused on its announcement", async (_, before, announcement) => {
+      using backend = rawBackend(() => {});
+      await using proxy = startProxy({ transport, backends: [backend.url], config });
+      using client = await RawClient.connect(proxy.port);
+      await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }, before));
+      if (before !== "")
+        await backend.until(() => (backend.requests[0]?.body.length ?? 0) > 10_000);
+      // Not a byte of the chunk follows.
+      await client.send(announcement);
+      await client.until(({ text }) => text.includes("\r\n\r\n"));
+      expect(client.text).toStartWith("HTTP/1.1 413 ");
+      expect(client.text).toContain("\r\nConnection: close\r\n");
+      await client.untilClosed();
+      await backend.until(() => backend.open === 0);
+      expect(backend.requests.every(({ body }) => dechunk(body) === null)).toBe(true);
+      await proxy.idle();
+    });
+
+    test("may have exactly that many bytes, in chunks too", async () => {
+      using backend = rawBackend(async (request, connection) => {
+        await backend.until(() => dechunk(request.body)?.length === 100_000);
+        await connection.write(OK);
+      });
+      await using proxy = startProxy({ transport, backends: [backend.url], config });
+      using client = await RawClient.connect(proxy.port);
+      const half = `C350\r\n${"x".repeat(50_000)}\r\n`;
+      const answer = await client.exchange(
+        requestText("POST /", { "Transfer-Encoding": "chunked" }, `${half}${half}0\r\n\r\n`),
+      );
+      expect(answer.status).toBe(200);
     });
 
     test("may have exactly that many bytes", async () => {

@@ -34,6 +34,7 @@ const USUAL: Readonly<Record<(typeof DECISIONS)[number], readonly string[]>> = {
   limited: ["4xx"],
   rejected: ["4xx"],
   bad_request: ["4xx", "5xx"],
+  answered: [],
   shed: [],
 };
 
