@@ -30,7 +30,7 @@ for (const [name, bytes] of [
   };
   measure(`request head ${name}: parsed`, 3e5, parse);
   measure(`request head ${name}: written for the backend`, 3e5, () => {
-    beginRequest(writer, head, 0, false);
+    beginRequest(writer, head, 0, false, "10.0.0.1:8080");
     endRequest(writer, head);
   });
   const { target } = head;

@@ -36,22 +36,25 @@ export function copyFields(writer: MessageWriter, fields: Fields, drops: number)
 
 /**
  * Request line, `Host` and the fields that stay, each ended by CRLF; more may follow, then
- * `endRequest`. `drops` adds to REQUEST_DROPS; `upgrade` keeps the wish to leave HTTP.
+ * `endRequest`. `drops` adds to REQUEST_DROPS; `upgrade` keeps the wish to leave HTTP. `authority` is
+ * the other side's own: the host where the client named none, as HTTP/1.0 may (many servers refuse
+ * the empty one that RFC 9112 §3.2 would have).
  */
 export function beginRequest(
   writer: MessageWriter,
   head: RequestHead,
   drops: number,
   upgrade: boolean,
+  authority: string,
 ): void {
   const { bytes } = head;
   writer.reset().copy(bytes, head.start, head.methodEnd).text(" ");
   if (head.plainTarget) writer.copy(bytes, head.pathStart, head.targetEnd);
   else writer.text(head.target);
-  writer
-    .text(" HTTP/1.1\r\nHost: ")
-    .copy(bytes, head.authorityStart, head.authorityEnd)
-    .text("\r\n");
+  writer.text(" HTTP/1.1\r\nHost: ");
+  if (head.authorityStart === head.authorityEnd) writer.text(authority);
+  else writer.copy(bytes, head.authorityStart, head.authorityEnd);
+  writer.text("\r\n");
   const keep = upgrade ? mask(Field.UPGRADE) : 0;
   copyFields(writer, head.fields, (REQUEST_DROPS | drops) & ~keep);
   if (upgrade) writer.text("Connection: Upgrade\r\n");

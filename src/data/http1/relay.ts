@@ -107,9 +107,9 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   }
 
   #send(bytes: Buffer, start: number, end: number, last: boolean): boolean {
-    const { writer } = this.#pool!;
+    const { writer, authority } = this.#pool!;
     const { head } = this.exchange;
-    beginRequest(writer, head, this.#policy.requestDrops, this.upgrade);
+    beginRequest(writer, head, this.#policy.requestDrops, this.upgrade, authority);
     this.#policy.requestFields(writer, this);
     endRequest(writer, head);
     const inline = end - start <= COPY_BELOW;

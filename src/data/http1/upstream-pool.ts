@@ -48,6 +48,8 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
 export class UpstreamPool {
   readonly hostname: string;
   readonly port: number;
+  /** As `Host` says it. */
+  readonly authority: string;
   readonly deadlines: DeadlineWheel;
   readonly limits: UpstreamLimits;
   /** Requests are put together here, each within one synchronous stretch. */
@@ -59,6 +61,8 @@ export class UpstreamPool {
   constructor(options: UpstreamPoolOptions) {
     this.hostname = options.hostname;
     this.port = options.port;
+    const host = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
+    this.authority = this.port === 80 ? host : `${host}:${this.port}`;
     this.deadlines = options.deadlines;
     this.limits = { ...UPSTREAM_LIMITS, ...options.limits };
   }

@@ -99,7 +99,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       }
     });
 
-    test("HTTP/1.0 without a Host is forwarded", async () => {
+    test("HTTP/1.0 without a Host is forwarded, to the backend's own", async () => {
       using backend = rawBackend();
       await using proxy = startProxy({ transport, backends: [backend.url] });
       using client = await RawClient.connect(proxy.port);
@@ -107,6 +107,8 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       await client.untilClosed();
       expect(client.text).toStartWith("HTTP/1.1 200 ");
       expect(backend.requests[0]!.target).toBe("/old");
+      expect(valuesOf(backend.requests[0]!, "host")).toEqual([`127.0.0.1:${backend.port}`]);
+      expect(valuesOf(backend.requests[0]!, "x-forwarded-host")).toEqual([]);
     });
 
     test.each([["CONNECT example.test:443"], ["TRACE /"]])("%s is 405", async (line) => {
