@@ -16,10 +16,11 @@ import { BackendsService } from "./control/backends/service.ts";
 import { Shutdown } from "./control/shutdown.ts";
 import { Supervisor } from "./control/supervisor.ts";
 import { ControlDesk } from "./control/takeover/control-desk.ts";
-import { Incumbent } from "./control/takeover/incumbent.ts";
+import type { Incumbent } from "./control/takeover/incumbent.ts";
 import { meetingPlace } from "./control/takeover/meeting-place.ts";
 import { PROTOCOL } from "./control/takeover/protocol.ts";
-import { configuredAddress, databaseName, Successor } from "./control/takeover/successor.ts";
+import { configuredAddress, databaseName } from "./control/takeover/identity.ts";
+import type { Successor } from "./control/takeover/successor.ts";
 import { UsageMeter } from "./control/usage/meter.ts";
 import { UsageService } from "./control/usage/service.ts";
 import { AnonymousTable } from "./shared/anonymous-table.ts";
@@ -57,7 +58,7 @@ export interface RunOptions {
 /** Runs the gateway until it is told to stop. Throws `StartError` when it cannot start. */
 export async function run(config: Config, options: RunOptions): Promise<ExitCode> {
   const { log, takeover = false } = options;
-  const successor = takeover ? await Successor.find(config, log) : null;
+  const successor = takeover ? await findPredecessor(config, log) : null;
   const address = successor?.presence ?? (await claimAddress(config.host, config.port));
   // What another gateway holds is locked when that one lets go of it.
   const locked = successor === null;
@@ -67,6 +68,12 @@ export async function run(config: Config, options: RunOptions): Promise<ExitCode
   } finally {
     await store.close();
   }
+}
+
+/** Loaded when it is asked for. */
+async function findPredecessor(config: Config, log: Logger): Promise<Successor | null> {
+  const { Successor } = await import("./control/takeover/successor.ts");
+  return await Successor.find(config, log);
 }
 
 class Gateway {
@@ -173,7 +180,7 @@ class Gateway {
     this.#persistence.start();
     this.#sampler.start(mainClock());
     this.#meter.start();
-    const incumbent = this.#makeReplaceable({ host, port });
+    const incumbent = await this.#makeReplaceable({ host, port });
     const { workers, database, timeouts } = this.#config;
     log.info("listening", { host, port, workers, ...counts, database: database.kind });
     onListening?.({ host, port });
@@ -222,7 +229,9 @@ class Gateway {
     return { backends, clients };
   }
 
-  #makeReplaceable({ host, port }: Address): Incumbent {
+  async #makeReplaceable({ host, port }: Address): Promise<Incumbent> {
+    // `node:net`, which it needs, takes 8 ms to load: after the first requests are served.
+    const { Incumbent } = await import("./control/takeover/incumbent.ts");
     const { database, ...config } = this.#config;
     const incumbent = new Incumbent({
       place: () => meetingPlace({ database, host: config.host, port }),

@@ -8,7 +8,6 @@ import { ControlCalls } from "./control/calls.ts";
 import { ClientsStandIn } from "./control/clients/stand-in.ts";
 import { ClientRowsReader } from "./control/dashboard/client-rows.ts";
 import { Feed } from "./control/dashboard/feed.ts";
-import { metricsText } from "./control/metrics/text.ts";
 import { CONTROL_PREFIXES } from "./control/routes.ts";
 import { createFront } from "./data/front.ts";
 import { DeadlineWheel, TICK_MS } from "./data/http1/deadlines.ts";
@@ -153,8 +152,10 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     version: pkg.version,
     readiness: () => state.readiness(backends.healthyCount()),
     backends: () => backends.snapshot(),
-    metrics: (format) =>
-      metricsText(format, {
+    metrics: async (format) => {
+      // Loaded when somebody looks, with what reads the process's own numbers.
+      const { metricsText } = await import("./control/metrics/text.ts");
+      return metricsText(format, {
         metrics,
         backends,
         state,
@@ -164,7 +165,8 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
         anonymous: () => anonymous.numbers(),
         connections: () => census!.total(),
         version: pkg.version,
-      }),
+      });
+    },
   });
   front = createFront({
     transport: config.transport,

@@ -12,6 +12,8 @@ interface Import {
   readonly to: string;
   /** False for `import type`, which leaves nothing behind at run time. */
   readonly runtime: boolean;
+  /** Loaded before the file's first line runs, not by `import()`. */
+  readonly atOnce: boolean;
 }
 
 async function imports(): Promise<Import[]> {
@@ -19,12 +21,15 @@ async function imports(): Promise<Import[]> {
   for await (const file of new Glob("**/*.ts").scan(SRC)) {
     const text = await Bun.file(join(SRC, file)).text();
     // scanImports drops type-only imports, so those are found by a plain scan of the text.
-    const runtime = new Set(transpiler.scanImports(text).map((entry) => entry.path));
+    const scanned = transpiler.scanImports(text);
+    const runtime = new Set(scanned.map((entry) => entry.path));
+    const statements = scanned.filter(({ kind }) => kind === "import-statement");
+    const atOnce = new Set(statements.map((entry) => entry.path));
     const mentioned = [...text.matchAll(/\bfrom\s+"([^"]+)"|\bimport\("([^"]+)"\)/g)];
     const paths = new Set([...runtime, ...mentioned.map((match) => (match[1] ?? match[2])!)]);
     for (const path of paths) {
       const to = path.startsWith(".") ? relative(SRC, join(SRC, dirname(file), path)) : path;
-      found.push({ from: file, to, runtime: runtime.has(path) });
+      found.push({ from: file, to, runtime: runtime.has(path), atOnce: atOnce.has(path) });
     }
   }
   return found;
@@ -96,16 +101,42 @@ describe("who may import whom", () => {
   });
 });
 
+function reachableFrom(root: string, by: (entry: Import) => boolean): string[] {
+  const reachable = new Set<string>([root]);
+  for (const file of reachable) {
+    for (const entry of all) {
+      if (entry.from === file && by(entry)) reachable.add(entry.to);
+    }
+  }
+  return [...reachable];
+}
+
 describe("what a worker loads", () => {
   test("neither drizzle nor SQL is reachable from worker.ts", () => {
-    const reachable = new Set<string>(["worker.ts"]);
-    for (const file of reachable) {
-      for (const entry of all) {
-        if (entry.from === file && entry.runtime) reachable.add(entry.to);
-      }
-    }
-    expect(reachable.size).toBeGreaterThan(20);
+    const reachable = reachableFrom("worker.ts", ({ runtime }) => runtime);
+    expect(reachable.length).toBeGreaterThan(20);
     const forbidden = /^drizzle-orm|^bun:sqlite$|\.sql$|control\/db\//;
-    expect([...reachable].filter((path) => forbidden.test(path))).toEqual([]);
+    expect(reachable.filter((path) => forbidden.test(path))).toEqual([]);
+  });
+});
+
+describe("what a start waits for", () => {
+  // Each of these takes 1 to 8 ms of CPU in every thread that loads it.
+  const slow = /^node:(?!path$|os$)|^bun:|^drizzle-orm|^@opentelemetry/;
+
+  test("a worker listens before it loads a module of Node", () => {
+    const reachable = reachableFrom("worker.ts", ({ atOnce }) => atOnce);
+    expect(reachable.length).toBeGreaterThan(20);
+    expect(reachable.filter((path) => slow.test(path))).toEqual([]);
+  });
+
+  test("the main thread loads files and the database in use, nothing else that is slow", () => {
+    const reachable = [
+      ...reachableFrom("main.ts", ({ atOnce }) => atOnce),
+      ...reachableFrom("control/db/store-sqlite.ts", ({ atOnce }) => atOnce),
+    ];
+    expect(reachable.length).toBeGreaterThan(40);
+    const needed = /^node:fs$|^bun:sqlite$|^drizzle-orm(\/bun-sqlite|\/sqlite-core)?$/;
+    expect(reachable.filter((path) => slow.test(path) && !needed.test(path))).toEqual([]);
   });
 });

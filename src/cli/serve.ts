@@ -1,5 +1,6 @@
 // `gateway serve`: configuration, logs, then the gateway itself until it has stopped.
 
+import { fstatSync, statSync } from "node:fs";
 import { type Config, loadConfig } from "../config.ts";
 import { LogOutput } from "../control/log-output.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
@@ -26,9 +27,20 @@ export interface Listening {
 }
 
 export async function serve(file: string | null, takeover: boolean): Promise<number> {
-  const loaded = loadConfig({ file, env: process.env, terminal: process.stdout.isTTY });
+  const loaded = loadConfig({ file, env: process.env, terminal: isTerminal() });
   if (!loaded.ok) throw new StartError(EXIT.config, loaded.problems.join("\n"));
   return await runGateway({ ...loaded, takeover });
+}
+
+/** Asking `process.stdout` loads the streams of Node, 6 ms: only where it may be a terminal. */
+function isTerminal(): boolean {
+  try {
+    const stdout = fstatSync(1);
+    if (!stdout.isCharacterDevice() || stdout.rdev === statSync("/dev/null").rdev) return false;
+  } catch {
+    // Closed, or a system without either: the long way knows.
+  }
+  return process.stdout.isTTY;
 }
 
 /** Resolves with the exit code once the gateway has stopped. Throws `StartError`. */

@@ -1,7 +1,7 @@
 // The kinds of value a setting can have: how each is read from text and what is accepted, in words
 // for the person who typed it. Pure; both the file and the environment come through here.
 
-import { isIP } from "node:net";
+import { familyOf } from "../shared/address-text.ts";
 import { isCidr } from "../shared/address.ts";
 
 export type Parsed<T> =
@@ -121,7 +121,7 @@ export const host: Kind<string> = kind(
   (text) => {
     if (text === "*") return "::";
     const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
-    if (isIP(bare) !== 0) return bare;
+    if (familyOf(bare) !== 0) return bare;
     // Only digits and dots, yet no address: a mistyped address, not a name.
     return HOST_NAME.test(text) && !/^[\d.]+$/.test(text) ? text : undefined;
   },

@@ -2,7 +2,6 @@
 // (what one subscriber gets, RFC 6177), a v4-mapped address (::ffff:1.2.3.4) as the IPv4 address it
 // is, never a port. No state. `addressKey` runs for every anonymous request and allocates nothing.
 
-import { BlockList, isIP } from "node:net";
 import { isMapped, pair, parseIPv4, parseIPv6 } from "./address-text.ts";
 
 /** 64 bits that name a bucket of an anonymous client. Scratch: rewritten by `addressKey`. */
@@ -71,50 +70,66 @@ export function isCidr(text: string): boolean {
  */
 export class CidrSet {
   readonly empty: boolean;
-  // Two lists, because BlockList finds IPv4 addresses inside IPv6 networks such as ::/0.
-  readonly #v4 = new BlockList();
-  readonly #v6 = new BlockList();
+  readonly #v4: readonly Network[];
+  readonly #v6: readonly Network[];
 
   constructor(cidrs: readonly string[]) {
     this.empty = cidrs.length === 0;
-    for (const text of cidrs) {
-      const cidr = parseCidr(text);
-      if (cidr === null) throw new RangeError(`not an address or CIDR: ${text}`);
-      const list = cidr.family === "ipv4" ? this.#v4 : this.#v6;
-      list.addSubnet(cidr.network, cidr.prefix, cidr.family);
-    }
+    const networks = cidrs.map((text) => {
+      const network = parseCidr(text);
+      if (network === null) throw new RangeError(`not an address or CIDR: ${text}`);
+      return network;
+    });
+    this.#v4 = networks.filter(({ words }) => words.length === 1);
+    this.#v6 = networks.filter(({ words }) => words.length === 4);
   }
 
   /** False for text that is not an address. */
   has(address: string): boolean {
     if (this.empty) return false;
     const bare = normalizeAddress(address);
-    const family = isIP(bare);
-    if (family === 4) return this.#v4.check(bare, "ipv4");
-    return family === 6 && this.#v6.check(bare, "ipv6");
+    const v4 = parseIPv4(bare, 0, bare.length);
+    if (v4 >= 0) return this.#v4.some((network) => holds(network, 0, v4));
+    return parseIPv6(bare) && this.#v6.some(holdsScratch);
   }
 }
 
-interface Cidr {
-  readonly network: string;
-  readonly prefix: number;
-  readonly family: "ipv4" | "ipv6";
+interface Network {
+  /** The address in words of 32 bits, int32, masked: one of IPv4, four of IPv6. */
+  readonly words: readonly number[];
+  readonly masks: readonly number[];
 }
 
-function parseCidr(text: string): Cidr | null {
+function holds({ words, masks }: Network, index: number, word: number): boolean {
+  return (word & masks[index]!) === words[index]!;
+}
+
+/** Of the IPv6 address read last. */
+function holdsScratch(network: Network): boolean {
+  for (let index = 0; index < 4; index++) if (!holds(network, index, pair(index * 2))) return false;
+  return true;
+}
+
+function networkOf(address: readonly number[], prefix: number): Network {
+  const masks = address.map((_, index) => {
+    const bits = Math.min(Math.max(prefix - index * 32, 0), 32);
+    return bits === 0 ? 0 : -1 << (32 - bits);
+  });
+  return { words: address.map((word, index) => word & masks[index]!), masks };
+}
+
+function parseCidr(text: string): Network | null {
   const slash = text.indexOf("/");
   const address = slash < 0 ? text : text.slice(0, slash);
-  const family = isIP(address);
-  if (family === 0 || address.includes("%")) return null;
-  const bits = family === 4 ? 32 : 128;
+  const v4 = parseIPv4(address, 0, address.length);
+  if (v4 < 0 && (address.includes("%") || !parseIPv6(address))) return null;
+  const bits = v4 < 0 ? 128 : 32;
   const digits = slash < 0 ? String(bits) : text.slice(slash + 1);
   if (!/^(0|[1-9]\d{0,2})$/.test(digits) || Number(digits) > bits) return null;
   const prefix = Number(digits);
-  const network = normalizeAddress(address);
-  if (family === 4) return { network, prefix, family: "ipv4" };
-  const mapped = isIP(network) === 4;
-  if (mapped && prefix >= 96) return { network, prefix: prefix - 96, family: "ipv4" };
-  return { network: address, prefix, family: "ipv6" };
+  if (v4 >= 0) return networkOf([v4], prefix);
+  if (isMapped() && prefix >= 96) return networkOf([pair(6)], prefix - 96);
+  return networkOf([pair(0), pair(2), pair(4), pair(6)], prefix);
 }
 
 /** `1.2.3.4:80` and `[::1]:80` lose their port; a bare IPv6 address has none to lose. */

@@ -2,7 +2,7 @@
 // more: what a client asks for is what the backend gets, so a path has no place here, and
 // credentials have no place in a list that is logged. Pure.
 
-import { isIP } from "node:net";
+import { familyOf } from "./address-text.ts";
 import { CidrSet } from "./address.ts";
 
 export const MAX_BACKENDS = 256;
@@ -60,7 +60,7 @@ export function isLinkLocal(address: string): boolean {
 /** Whether the URL itself names such an address; a name may still lead to one. */
 export function namesLinkLocal(origin: string): boolean {
   const host = hostOf(origin);
-  return isIP(host) !== 0 && isLinkLocal(host);
+  return familyOf(host) !== 0 && isLinkLocal(host);
 }
 
 /** The host of a backend's URL, an IPv6 address without its brackets. */

@@ -2,8 +2,7 @@
 // restart. Connections to addresses that are gone are not used any more, and a name that leads to a
 // link-local or metadata address gets no requests. Main thread only; writes the table.
 
-import { isIP } from "node:net";
-import { lookup } from "node:dns/promises";
+import { familyOf } from "../../shared/address-text.ts";
 import type { BackendTable, BackendView } from "../../shared/backend-table.ts";
 import { hostOf, isLinkLocal, namesLinkLocal } from "../../shared/backend-url.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -45,7 +44,7 @@ export class NameWatch {
   async forbids(origin: string): Promise<boolean> {
     if (this.#options.allowLinkLocal) return false;
     const host = hostOf(origin);
-    if (isIP(host) !== 0) return namesLinkLocal(origin);
+    if (familyOf(host) !== 0) return namesLinkLocal(origin);
     return (await this.#addresses(host))?.some(isLinkLocal) ?? false;
   }
 
@@ -71,7 +70,7 @@ export class NameWatch {
 
   async #lookAt({ slot, url }: BackendView): Promise<void> {
     const host = hostOf(url);
-    if (isIP(host) !== 0) return;
+    if (familyOf(host) !== 0) return;
     const addresses = await this.#addresses(host);
     // A name server that is down changes nothing; the slot may belong to another backend by now.
     if (addresses === null || this.#stopped || this.#options.table.url(slot) !== url) return;
@@ -118,5 +117,7 @@ export class NameWatch {
 }
 
 async function systemResolve(host: string): Promise<readonly string[]> {
+  // Most backends are addresses: loaded with the first name.
+  const { lookup } = await import("node:dns/promises");
   return (await lookup(host, { all: true })).map(({ address }) => address);
 }

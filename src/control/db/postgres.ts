@@ -7,6 +7,7 @@ import { SQL } from "bun";
 import { drizzle, type BunSQLDatabase } from "drizzle-orm/bun-sql";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Logger } from "../../shared/log.ts";
+import { databaseName, display } from "./postgres-url.ts";
 import { asUnavailable, StoreUnavailable } from "./unavailable.ts";
 
 /** Connections of the pool. Control calls and flushes only: proxied requests need none. */
@@ -105,17 +106,6 @@ export async function reach(
     }
     await Bun.sleep(RETRY_AFTER_MS);
   }
-}
-
-/** `host:port/database`, without credentials. */
-export function display(url: string): string {
-  const { host } = new URL(url);
-  return `${host}/${databaseName(url)}`;
-}
-
-function databaseName(url: string): string {
-  const { pathname, username } = new URL(url);
-  return decodeURIComponent(pathname.slice(1) || username || "postgres");
 }
 
 function onlyUnavailable(error: unknown): StoreUnavailable {

@@ -15,7 +15,7 @@ export type Readiness =
 
 export interface StatusControllerOptions {
   readonly readiness: () => Readiness;
-  readonly metrics: (format: MetricsFormat) => string;
+  readonly metrics: (format: MetricsFormat) => string | Promise<string>;
 }
 
 const PATHS = ["/-/healthy", "/-/ready", "/-/metrics"];
@@ -49,10 +49,10 @@ export function statusController({ readiness, metrics }: StatusControllerOptions
     })
     .get(
       "/-/metrics",
-      ({ request }) => {
+      async ({ request }) => {
         const format = formatFor(request.headers.get("accept"));
         const headers = { "content-type": CONTENT_TYPES[format], vary: "accept" };
-        return new Response(metrics(format), { headers });
+        return new Response(await metrics(format), { headers });
       },
       {
         detail: {

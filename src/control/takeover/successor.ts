@@ -1,15 +1,14 @@
 // The side of the process that takes over: finds the gateway that runs, makes it stop deciding, and
 // once this process serves, has it leave the port without a connection lost.
 
-import { statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import type { Config, DatabaseConfig } from "../../config.ts";
+import type { Config } from "../../config.ts";
 import type { ControlResult } from "../../shared/control-result.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { HandoverTarget } from "../../shared/messages.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
-import { display } from "../db/postgres.ts";
 import { Channel } from "./channel.ts";
+import { configuredAddress, databaseName } from "./identity.ts";
 import { meetingPlace } from "./meeting-place.ts";
 import { type Frozen, type PassedCall, type Presence, PROTOCOL } from "./protocol.ts";
 import { Steering } from "./steering.ts";
@@ -96,19 +95,6 @@ export class Successor {
     await this.#channel.closed;
     this.#log.info("the old process has ended", { pid: this.presence.pid });
   }
-}
-
-/** Names the database, without its secrets, the same in both processes. */
-export function databaseName(database: DatabaseConfig): string {
-  if (database.kind === "postgres") return display(database.url);
-  // No other process can have it.
-  if (database.path === ":memory:") return `memory of ${process.pid}`;
-  const file = statSync(database.path, { throwIfNoEntry: false });
-  return file ? `sqlite ${file.dev}:${file.ino}` : "sqlite, missing";
-}
-
-export function configuredAddress({ host, port }: Pick<Config, "host" | "port">): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function differenceFrom(config: Config, presence: Presence): string | null {

@@ -3,7 +3,6 @@
 // the client's address, then carries the client's bytes as they are. So the successor parses,
 // admits and answers, and what the old process already knows of a request does not matter.
 
-import { timingSafeEqual } from "node:crypto";
 import type { Socket } from "bun";
 import type { HandoverTarget } from "../../shared/messages.ts";
 import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
@@ -166,5 +165,5 @@ class FirstLine implements SocketEvents {
 
 function same(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
+  return a.length === b.length && crypto.timingSafeEqual(a, b);
 }

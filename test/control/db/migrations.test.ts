@@ -4,13 +4,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { Glob, SQL } from "bun";
 import { join } from "node:path";
-import { migratePostgres, migrateSqlite } from "../../../src/control/db/migrate.ts";
-import {
-  type Migration,
-  pending,
-  postgresMigrations,
-  sqliteMigrations,
-} from "../../../src/control/db/migrations.ts";
+import { migratePostgres } from "../../../src/control/db/migrate-postgres.ts";
+import { migrateSqlite } from "../../../src/control/db/migrate-sqlite.ts";
+import { type Migration, pending } from "../../../src/control/db/migrations.ts";
+import { postgresMigrations } from "../../../src/control/db/migrations-postgres.ts";
+import { sqliteMigrations } from "../../../src/control/db/migrations-sqlite.ts";
 import { PostgresPool } from "../../../src/control/db/postgres.ts";
 import {
   POSTGRES_START_MS,
