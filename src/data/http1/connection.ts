@@ -99,8 +99,11 @@ export class Connection implements DeadlineOwner, RawEnd {
     this.wire.ended = true;
     if (this.#doing === Doing.RAW) return this.#raw!.onRawEnd();
     if (this.#waits) return;
+    // What came before its end and waits to be read may be the rest of the body, or more requests.
+    const unread = this.#held.size > 0;
+    if (this.#doing === Doing.HEAD && unread && !this.#partial) return;
     if (this.#doing !== Doing.EXCHANGE) return this.#linger();
-    if (!this.body.complete) return this.#close();
+    if (!this.body.complete && !unread) return this.#close();
     // The client is gone or has only ended its direction; nothing tells which. It gets a little time
     // for its answer, and as long as the answer goes on.
     this.#progress.start(0, this.wire.sent);

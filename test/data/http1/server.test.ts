@@ -106,6 +106,20 @@ describe("requests on one connection", () => {
     expect(await closed.all()).toContain("Connection: close\r\n");
   });
 
+  test("a client that ends its direction gets also those that wait for it to read", async () => {
+    const size = 20_000_000;
+    const { server } = serve((exchange) => text(exchange, "x".repeat(size)));
+    const raw = await client(server);
+    raw.socket.pause();
+    raw.send(GET("/1") + GET("/2"));
+    raw.end();
+    await settled();
+    raw.socket.resume();
+    await raw.all();
+    expect(raw.received.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
+    expect(raw.received.length).toBeGreaterThan(2 * size);
+  });
+
   test("a client that ends its direction still gets its answers", async () => {
     const { server } = serve((exchange) => void setTimeout(() => echoTarget(exchange), 5));
     const raw = await client(server);

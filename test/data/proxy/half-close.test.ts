@@ -1,0 +1,54 @@
+// A client that sends its requests, ends its direction and then reads: what came before the end is
+// answered, however much of it was still unread then.
+
+import { describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { OK, rawBackend } from "../../support/backend.ts";
+import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
+
+/** All that comes back. */
+function sendAndEnd(port: number, input: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  let text = "";
+  socket.on("data", (bytes: Buffer) => (text += bytes.toString("latin1")));
+  socket.on("end", () => {
+    socket.destroy();
+    resolve(text);
+  });
+  socket.on("error", reject);
+  socket.end(input, "latin1");
+  return promise;
+}
+
+const statuses = (text: string): string[] => text.match(/HTTP\/1\.1 \d{3}/g) ?? [];
+
+describe.each(TRANSPORTS)("%s", (transport) => {
+  const chunked = (body: string): string =>
+    requestText("POST /", { "Transfer-Encoding": "chunked" }, body);
+
+  test.each([
+    ["a body in several chunks", chunked("3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n"), 1],
+    ["a body with trailers", chunked("3\r\nabc\r\n0\r\nA: b\r\n\r\n"), 1],
+    ["a body and another request", chunked("3\r\nabc\r\n0\r\n\r\n") + requestText("GET /two"), 2],
+    ["twenty requests", requestText("GET /").repeat(20), 20],
+  ])("%s", async (_, input, answers) => {
+    using backend = rawBackend(async (request, { write }) => {
+      if (request.method === "POST") await backend.until(() => request.body.endsWith("0\r\n\r\n"));
+      await write(OK);
+    });
+    await using proxy = startProxy({ transport, backends: [backend.url] });
+    expect(statuses(await sendAndEnd(proxy.port, input))).toEqual(
+      Array.from({ length: answers }, () => "HTTP/1.1 200"),
+    );
+    expect(backend.requests).toHaveLength(answers);
+    await proxy.idle();
+  });
+
+  test("half of a body is not waited for", async () => {
+    using backend = rawBackend(() => {});
+    await using proxy = startProxy({ transport, backends: [backend.url] });
+    expect(statuses(await sendAndEnd(proxy.port, chunked("3\r\nabc\r\n5\r\nd")))).toEqual([]);
+    await proxy.idle();
+  });
+});
