@@ -7,6 +7,7 @@ import type { Exchange } from "./http1/exchange.ts";
 import { type FetchHandlerOptions, toFetchHandler, type Unfit } from "./http1/fetch-adapter.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import { Form } from "./http1/target.ts";
+import { reasonOf } from "./http1/reasons.ts";
 import type { Pipeline } from "./proxy/pipeline.ts";
 import { wantsUpgrade } from "./proxy/upgrade.ts";
 
@@ -31,7 +32,7 @@ export function createFront(options: FrontOptions): (exchange: Exchange) => void
   const proxied = toFetchHandler({
     fetch,
     onError,
-    onUnfit: (exchange, { status, detail }) => pipeline.refuse(exchange, status, detail),
+    onUnfit: (exchange, unfit) => pipeline.refuse(exchange, unfit),
   });
   return (exchange) => {
     const { head } = exchange;
@@ -62,7 +63,7 @@ function isForBackend(head: RequestHead): boolean {
 }
 
 function refuseControl(exchange: Exchange, { status, detail }: Unfit): void {
-  const title = status === 400 ? "Bad Request" : "Not Implemented";
+  const title = reasonOf(status);
   const body = Buffer.from(problemBody(status, { title, detail }));
   exchange
     .begin(status, title)

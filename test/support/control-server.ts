@@ -86,7 +86,7 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
       pipeline: {
         fetch: () => new Response(),
         relay: reached,
-        refuse: (exchange, status) => {
+        refuse: (exchange, { status }) => {
           exchange.begin(status, "Refused");
           exchange.send(0, Buffer.alloc(0), 0, 0, true);
         },

@@ -32,7 +32,7 @@ export interface Passage {
 
 /** Why a request cannot pass. */
 export interface Unfit {
-  readonly status: 400 | 501;
+  readonly status: 400 | 431 | 501;
   /** A sentence for people. */
   readonly detail: string;
 }
@@ -51,6 +51,13 @@ const BUG = failure(500, "Internal Server Error", "The gateway failed.");
 const BROKEN_OFF = failure(502, "Bad Gateway", "The backend broke its answer off.");
 /** Bytes of an answer whose head waits for its first piece, so that both leave in one write. */
 const ONE_WRITE = 65_536;
+
+/** Bun's client sends 250 and loses the others in silence; the gateway adds eight of its own. */
+const MOST_FIELDS = 240;
+
+const PLAIN_REASON = /^[\x20-\x7e]+$/;
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** What ends at this hop, the framing of the body that was undone, and what is set anew. */
 const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
@@ -84,6 +91,9 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   request(): Request | Unfit {
     const { head } = this.exchange;
     const { method, target, host } = head;
+    if (head.fields.count > MOST_FIELDS) {
+      return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);
+    }
     if (head.length !== 0 && (method === "GET" || method === "HEAD")) {
       return unfit(400, `A body on ${method} is not forwarded; send it with another method.`);
     }
@@ -179,8 +189,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
 
   #begin({ status, statusText, headers }: Response): void {
-    const date = headers.has("date") ? "" : dateLine();
-    const writer = this.exchange.begin(status, statusText || reasonOf(status), date);
+    const date = headers.has("date") ? NOTHING : dateLine();
+    const writer = this.exchange.begin(status, reasonBytes(status, statusText), date);
     headers.forEach((value, name) => {
       if (!FRAMING.has(name)) writer.text(`${name}: ${value}\r\n`);
     });
@@ -234,6 +244,16 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     void this.#answer?.cancel().catch(ignore);
     this.onDrain();
   }
+}
+
+/**
+ * The reason, one character a byte. Bun reads it as UTF-8, so it has characters whose low byte alone
+ * would be a CR or LF: an answer of the backend's invention.
+ */
+function reasonBytes(status: number, text: string): string {
+  if (PLAIN_REASON.test(text)) return text;
+  const bytes = Buffer.from(text).toString("latin1");
+  return text === "" || CONTROL.test(bytes) ? reasonOf(status) : bytes;
 }
 
 /** Null when the host makes no URL, or the method no request. */

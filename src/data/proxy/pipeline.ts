@@ -9,7 +9,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import { type Passage, toFetchHandler } from "../http1/fetch-adapter.ts";
+import { type Passage, toFetchHandler, type Unfit } from "../http1/fetch-adapter.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -55,7 +55,7 @@ export interface Pipeline {
   /** By `fetch`. */
   fetch(request: Request, passage: Passage): Response | Promise<Response>;
   /** Ends a request that `fetch` could not carry unaltered. */
-  refuse(http: HttpExchange, status: 400 | 501, detail: string): void;
+  refuse(http: HttpExchange, unfit: Unfit): void;
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
@@ -80,10 +80,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (answer === null) return byFetch.send(exchange, request, passage);
       return byFetch.answer(exchange, answer, passage);
     },
-    refuse(http, status, detail) {
+    refuse(http, unfit) {
       const exchange = arrive(http);
       observer.decided(exchange);
-      answerBy(exchange, responses.notForwardable(status, detail), http);
+      answerBy(exchange, responses.notForwardable(unfit), http);
     },
   };
 
@@ -123,8 +123,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function handOver(exchange: Exchange, http: HttpExchange): void {
     toFetchHandler({
       fetch: (request, passage) => byFetch.send(exchange, request, passage),
-      onUnfit: (_, { status, detail }) =>
-        answerBy(exchange, responses.notForwardable(status, detail), http),
+      onUnfit: (_, unfit) => answerBy(exchange, responses.notForwardable(unfit), http),
       onError: options.onError,
     })(http);
   }

@@ -4,6 +4,8 @@
 
 import { problemBody, type ProblemMembers } from "../../shared/problem.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
+import type { Unfit } from "../http1/fetch-adapter.ts";
+import { reasonOf } from "../http1/reasons.ts";
 import type { Exchange } from "./exchange.ts";
 import { ownLines } from "./header-lines.ts";
 import { setOwn } from "./headers.ts";
@@ -88,8 +90,8 @@ export const BAD_MAX_FORWARDS = answer(400, {
 });
 
 /** What the client behind `fetch` would lose or alter; doing so in silence would be worse. */
-export function notForwardable(status: 400 | 501, detail: string): OwnAnswer {
-  return answer(status, { title: status === 400 ? "Bad Request" : "Not Implemented", detail });
+export function notForwardable({ status, detail }: Unfit): OwnAnswer {
+  return answer(status, { title: reasonOf(status), detail });
 }
 
 export const UPGRADE_OVER_TLS = answer(501, {

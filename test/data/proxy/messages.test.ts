@@ -218,6 +218,21 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     });
 
     test.each([
+      ["plain", "Fine enough"],
+      ["UTF-8", "Caf\xc3\xa9"],
+      // U+010D and U+010A, whose low bytes are CR and LF.
+      ["UTF-8 whose characters would end the line", "A\xc4\x8d\xc4\x8aX-Injected: 1"],
+    ])("the reason goes on byte for byte: %s", async (_, reason) => {
+      const answer = Buffer.from(`HTTP/1.1 200 ${reason}\r\nContent-Length: 2\r\n\r\nok`, "latin1");
+      using backend = rawBackend((_request, { write }) => write(answer));
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      using client = await RawClient.connect(proxy.port);
+      const { statusText, headers } = await client.exchange(requestText("GET /"));
+      expect(statusText).toBe(reason);
+      expect(headers.map(([name]) => name)).not.toContain("x-injected");
+    });
+
+    test.each([
       ["HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
       ["GET", 'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n'],
     ])("%s invents no length where the backend gave none", async (method, answer) => {
