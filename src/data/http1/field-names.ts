@@ -14,7 +14,7 @@ export const Field = {
   TE: 7,
   TRAILER: 8,
   KEEP_ALIVE: 9,
-  /** Any `Proxy-…`: meant for this hop, never for the next. */
+  /** Any `Proxy-…` but `Proxy-Status`: meant for this hop, never for the next. */
   PROXY: 10,
   FORWARDED: 11,
   X_FORWARDED_FOR: 12,
@@ -77,6 +77,8 @@ const NAMES: Readonly<Record<string, FieldId>> = {
   "keep-alive": Field.KEEP_ALIVE,
   // A CGI program would find it in its environment as HTTP_PROXY (CVE-2016-5385).
   proxy: Field.PROXY,
+  // Every hop adds to it, for the client to read (RFC 9209 §2).
+  "proxy-status": Field.OTHER,
   forwarded: Field.FORWARDED,
   "x-forwarded-for": Field.X_FORWARDED_FOR,
   "x-forwarded-host": Field.X_FORWARDED_HOST,

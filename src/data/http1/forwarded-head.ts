@@ -12,8 +12,8 @@ const FRAMING = mask(Field.CONTENT_LENGTH, Field.TRANSFER_ENCODING);
 
 /** Never relayed from a request: this hop writes its own or answers them itself. */
 export const REQUEST_DROPS = HOP_BY_HOP | FRAMING | mask(Field.HOST, Field.EXPECT);
-/** Never relayed from an answer. */
-export const ANSWER_DROPS = HOP_BY_HOP | FRAMING;
+/** Never relayed from an answer. What a client makes of `_` is no backend's to exploit. */
+export const ANSWER_DROPS = (HOP_BY_HOP | FRAMING) & ~mask(Field.MISTAKABLE);
 
 /** Whole field lines but those whose id is in `drops`. */
 export function copyFields(writer: MessageWriter, fields: Fields, drops: number): void {

@@ -41,7 +41,7 @@ export class FetchRelay {
     const fetching = new Fetching(exchange, request);
     passage.listener = new Listener(exchange, passage, this.attempts, fetching);
     passage.maxBody = this.#maxBody;
-    prepareRequest(exchange, request.headers, passage.exchange.head.minor);
+    prepareRequest(exchange, request.headers, passage.exchange.head);
     for (;;) {
       const outcome = await tryBackend(fetching, this.#forward);
       if (typeof outcome !== "string") {

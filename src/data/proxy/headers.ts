@@ -3,6 +3,8 @@
 // than the rest of the gateway's work on a request. What is hop-by-hop in a request, or spelled so
 // that it could be mistaken, never gets this far (../http1/fetch-adapter.ts).
 
+import { Field } from "../http1/field-names.ts";
+import type { RequestHead } from "../http1/request-head.ts";
 import type { Exchange } from "./exchange.ts";
 import { PSEUDONYM } from "./header-lines.ts";
 
@@ -20,23 +22,14 @@ const HOP_BY_HOP = [
   "http2-settings",
 ] as const;
 
-/** What a stranger could use to lie about where the request came from. */
-const CLAIMS = [
-  "forwarded",
-  "x-forwarded-port",
-  "x-forwarded-server",
-  "x-forwarded-prefix",
-  "x-forwarded-ssl",
-  "x-real-ip",
-] as const;
-
 /** Of a trusted proxy's request id: visible ASCII, so that it can go into a log. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Makes the request ready to be sent to a backend. Host stays what the client sent. */
-export function prepareRequest(exchange: Exchange, headers: Headers, minor: number): void {
+export function prepareRequest(exchange: Exchange, headers: Headers, head: RequestHead): void {
+  if (!exchange.trusted) dropClaims(headers, head);
   setForwarded(exchange, headers);
-  headers.append("via", `1.${minor} ${PSEUDONYM}`);
+  headers.append("via", `1.${head.minor} ${PSEUDONYM}`);
   headers.set("x-request-id", exchange.requestId);
   if (exchange.traceparent !== null) setTrace(exchange.traceparent, exchange.parentId, headers);
   if (exchange.maxForwards >= 0) headers.set("max-forwards", String(exchange.maxForwards));
@@ -90,13 +83,20 @@ function dropNamed(headers: Headers, connection: string): void {
   }
 }
 
+/** What a stranger could use to lie about where the request came from. */
+function dropClaims(headers: Headers, { fields }: RequestHead): void {
+  headers.delete("forwarded");
+  headers.delete("x-real-ip");
+  if (!fields.has(Field.X_FORWARDED_OTHER)) return;
+  for (let field = 0; field < fields.count; field++) {
+    if (fields.id(field) === Field.X_FORWARDED_OTHER) headers.delete(fields.name(field));
+  }
+}
+
 /** The word of a trusted peer is kept and extended; that of any other is replaced. */
 function setForwarded({ peer, trusted }: Exchange, headers: Headers): void {
   if (trusted) headers.append("x-forwarded-for", peer);
-  else {
-    headers.set("x-forwarded-for", peer);
-    for (const name of CLAIMS) headers.delete(name);
-  }
+  else headers.set("x-forwarded-for", peer);
   if (!trusted || !headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", "http");
   if (trusted && headers.has("x-forwarded-host")) return;
   const host = headers.get("host");

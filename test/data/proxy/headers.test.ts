@@ -85,6 +85,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       "X-Forwarded-Proto": "https",
       "X-Forwarded-Host": "claimed.test",
       "X-Forwarded-Port": "444",
+      "X-Forwarded-Client-Cert": "Subject=claimed",
       "X-Real-IP": "1.1.1.1",
       Forwarded: "for=1.1.1.1",
       "X-Request-Id": "claimed",
@@ -96,7 +97,12 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(valuesOf(request, "x-forwarded-for")).toEqual(["127.0.0.1"]);
       expect(valuesOf(request, "x-forwarded-proto")).toEqual(["http"]);
       expect(valuesOf(request, "x-forwarded-host")).toEqual(["gateway.test"]);
-      for (const name of ["x-forwarded-port", "x-real-ip", "forwarded"]) {
+      for (const name of [
+        "x-forwarded-port",
+        "x-forwarded-client-cert",
+        "x-real-ip",
+        "forwarded",
+      ]) {
         expect(valuesOf(request, name)).toEqual([]);
       }
       const [id] = valuesOf(request, "x-request-id");
@@ -111,6 +117,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(valuesOf(request, "x-forwarded-proto")).toEqual(["https"]);
       expect(valuesOf(request, "x-forwarded-host")).toEqual(["claimed.test"]);
       expect(valuesOf(request, "x-forwarded-port")).toEqual(["444"]);
+      expect(valuesOf(request, "x-forwarded-client-cert")).toEqual(["Subject=claimed"]);
       expect(valuesOf(request, "forwarded")).toEqual(["for=1.1.1.1"]);
       expect(valuesOf(request, "x-request-id")).toEqual(["claimed"]);
       expect(valuesOf(answer, "x-request-id")).toEqual(["claimed"]);
@@ -183,6 +190,13 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(valuesOf(answer, "server")).toEqual(["old"]);
       expect(valuesOf(answer, "etag")).toEqual(['W/"1"']);
       expect(valuesOf(answer, "via")).toEqual(["1.1 gateway"]);
+    });
+
+    test("of an answer, what only looks like a field of one hop stays", async () => {
+      const answer = await answered("Proxy-Status: cdn; hit\r\nContent_Type: x\r\nX_Own: 1\r\n");
+      expect(valuesOf(answer, "proxy-status")).toEqual(["cdn; hit"]);
+      expect(valuesOf(answer, "content_type")).toEqual(["x"]);
+      expect(valuesOf(answer, "x_own")).toEqual(["1"]);
     });
 
     test("redirects are the client's to follow", async () => {
