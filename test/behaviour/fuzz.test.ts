@@ -12,7 +12,8 @@ import { firstRequest, type Received, recordingBackend } from "../support/record
 
 const INPUTS = Number(process.env["FUZZ_INPUTS"] ?? 4_000);
 const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
-const WARM_UP = 1_000;
+/** A heap takes some ten thousand requests to come to the size it then keeps. */
+const WARM_UP = Math.max(1_000, Math.min(20_000, INPUTS / 5));
 const LANES = 8;
 /** The client has ended its direction, so every input has an end. */
 const HANG_MS = 8_000;
