@@ -1,18 +1,27 @@
-// The present time as `Date` says it (RFC 9110 §6.6.1). Written by whoever asks first in a second; each
-// thread has its own. Always holds: the text is made at most once a second, whatever the load, and
-// follows the clock also when that is set back.
+// The present time as `Date` says it (RFC 9110 §6.6.1), for the answers of one thread. Written by the
+// first answer after a tick of the deadlines, so that an answer costs no look at the clock. Always
+// holds: the text is made at most once a second, and follows the clock also when that is set back.
 
+let due = true;
 let second = -1;
-let line = "";
+let line = Buffer.alloc(0);
 
-/** The whole field line, CRLF included. */
-export function dateLine(): string {
-  const now = Date.now();
-  const present = Math.floor(now / 1000);
-  if (present !== second) {
-    second = present;
-    // Its form is the one that HTTP prefers (RFC 9110 §5.6.7).
-    line = `Date: ${new Date(now).toUTCString()}\r\n`;
-  }
+/** Time has passed: the next answer looks at the clock. */
+export function dateDue(): void {
+  due = true;
+}
+
+/** The whole field line, CRLF included. Does not change afterwards. */
+export function dateLine(): Buffer {
+  if (due) look(Date.now());
   return line;
+}
+
+function look(now: number): void {
+  due = false;
+  const present = Math.floor(now / 1000);
+  if (present === second) return;
+  second = present;
+  // Its form is the one that HTTP prefers (RFC 9110 §5.6.7).
+  line = Buffer.from(`Date: ${new Date(now).toUTCString()}\r\n`);
 }

@@ -3,6 +3,8 @@
 // the slot comes up. The worker's root calls `advance` about once a tick; nothing here reads a clock.
 // Always holds: an entry's slot comes up no later than it is due, unless it is due never.
 
+import { dateDue } from "./date.ts";
+
 /** Milliseconds: how often `advance` should be called. */
 export const TICK_MS = 100;
 const SLOTS = 1024;
@@ -60,6 +62,7 @@ export class DeadlineWheel {
 
   /** Calls the owner of every deadline up to `now` (milliseconds, never going back). */
   advance(now: number): void {
+    dateDue();
     this.now = Math.max(this.now, now);
     const last = Math.floor(this.now / TICK_MS);
     // Having slept for more than a turn, every slot once is enough.

@@ -83,7 +83,7 @@ export class Exchange {
    * line, or none, where the fields that follow have one.
    */
   begin(status: number, reason: string, date = dateLine()): MessageWriter {
-    return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2).text(date);
+    return this.#begin(status).text(reason).add(CRLF_BYTES).add(date);
   }
   /** The same with a reason whose bytes are elsewhere. */
   beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {

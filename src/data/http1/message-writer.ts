@@ -26,6 +26,11 @@ export class MessageWriter {
     return this;
   }
 
+  /** All of a piece. */
+  add(piece: Buffer): this {
+    return this.copy(piece, 0, piece.length);
+  }
+
   /** Makes room for `more` bytes behind `used`. */
   reserve(more: number): void {
     if (this.used + more <= this.bytes.length) return;

@@ -29,8 +29,8 @@ export function writeRefusal(
   let refusal = made.get(key);
   if (refusal === undefined) made.set(key, (refusal = make(status, fault)));
   const { head, body } = refusal;
-  writer.reset().copy(head, 0, head.length).text(dateLine()).copy(END, 0, END.length);
-  if (!toHead) writer.copy(body, 0, body.length);
+  writer.reset().add(head).add(dateLine()).add(END);
+  if (!toHead) writer.add(body);
 }
 
 function make(status: number, fault: string): Refusal {

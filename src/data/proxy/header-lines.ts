@@ -56,7 +56,7 @@ export function requestLines(writer: MessageWriter, exchange: Exchange, head: Re
 
 /** A proxy must date what came without a date (RFC 9110 §6.6.1). */
 export function answerLines(writer: MessageWriter, exchange: Exchange, head: ResponseHead): void {
-  if (!head.fields.has(Field.DATE)) writer.text(dateLine());
+  if (!head.fields.has(Field.DATE)) writer.add(dateLine());
   writer.text(`Via: 1.${head.minor} ${PSEUDONYM}\r\n`);
   ownLines(writer, exchange);
 }

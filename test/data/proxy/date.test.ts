@@ -1,7 +1,8 @@
 // Every answer has a date (RFC 9110 §6.6.1): the backend's, or else the gateway's.
 
 import { describe, expect, setSystemTime, spyOn, test } from "bun:test";
-import { dateLine } from "../../../src/data/http1/date.ts";
+import { dateDue, dateLine } from "../../../src/data/http1/date.ts";
+import { DeadlineWheel } from "../../../src/data/http1/deadlines.ts";
 import { answering, OK, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { type RawAnswer, RawClient, valuesOf } from "../../support/raw-client.ts";
@@ -16,19 +17,39 @@ function expectNow(answer: RawAnswer): void {
 
 test("the text is made anew with each second, forwards and back, and not before", () => {
   using made = spyOn(Date.prototype, "toUTCString");
+  using looked = spyOn(Date, "now");
+  const at = (time: string): string => {
+    setSystemTime(new Date(time));
+    dateDue();
+    return dateLine().toString();
+  };
   try {
-    setSystemTime(new Date("2031-03-04T05:06:07.100Z"));
-    const first = dateLine();
-    expect(first).toBe("Date: Tue, 04 Mar 2031 05:06:07 GMT\r\n");
-    setSystemTime(new Date("2031-03-04T05:06:07.999Z"));
-    expect(dateLine()).toBe(first);
+    expect(at("2031-03-04T05:06:07.100Z")).toBe("Date: Tue, 04 Mar 2031 05:06:07 GMT\r\n");
+    expect(at("2031-03-04T05:06:07.999Z")).toBe("Date: Tue, 04 Mar 2031 05:06:07 GMT\r\n");
     expect(made).toHaveBeenCalledTimes(1);
-    setSystemTime(new Date("2031-03-04T05:06:08.000Z"));
-    expect(dateLine()).toBe("Date: Tue, 04 Mar 2031 05:06:08 GMT\r\n");
-    setSystemTime(new Date("2031-03-04T04:06:08.000Z"));
-    expect(dateLine()).toBe("Date: Tue, 04 Mar 2031 04:06:08 GMT\r\n");
+    expect(at("2031-03-04T05:06:08.000Z")).toBe("Date: Tue, 04 Mar 2031 05:06:08 GMT\r\n");
+    expect(at("2031-03-04T04:06:08.000Z")).toBe("Date: Tue, 04 Mar 2031 04:06:08 GMT\r\n");
+    for (let i = 0; i < 5; i++) dateLine();
+    expect(looked).toHaveBeenCalledTimes(4);
   } finally {
     setSystemTime();
+    dateDue();
+  }
+});
+
+test("a tick of the deadlines makes it new", () => {
+  const wheel = new DeadlineWheel(0);
+  try {
+    setSystemTime(new Date("2031-03-04T05:06:07.100Z"));
+    wheel.advance(1);
+    const first = dateLine();
+    setSystemTime(new Date("2031-03-04T05:06:08.100Z"));
+    expect(dateLine()).toBe(first);
+    wheel.advance(2);
+    expect(dateLine().toString()).toBe("Date: Tue, 04 Mar 2031 05:06:08 GMT\r\n");
+  } finally {
+    setSystemTime();
+    dateDue();
   }
 });
 
