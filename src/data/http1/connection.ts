@@ -104,8 +104,11 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (this.#doing === Doing.HEAD && unread && !this.#partial) return;
     if (this.#doing !== Doing.EXCHANGE) return this.#linger();
     if (!this.body.complete && !unread) return this.#close();
-    // The client is gone or has only ended its direction; nothing tells which. It gets a little time
-    // for its answer, and as long as the answer goes on.
+    this.#watchEnded();
+  }
+
+  /** The client is gone or has only ended its direction: `#stillThere` finds out which. */
+  #watchEnded(): void {
     this.#progress.start(0, this.wire.sent);
     this.#watch(this.#server.limits.halfCloseMs);
   }
@@ -217,6 +220,7 @@ export class Connection implements DeadlineOwner, RawEnd {
   #start(): void {
     const { deadlines, handler } = this.#server;
     deadlines.clear(this.deadline);
+    if (this.wire.ended) this.#watchEnded();
     this.body.reset(this.head.length);
     this.#last = !this.head.keepAlive || this.#server.draining;
     this.#doing = Doing.EXCHANGE;
@@ -394,8 +398,9 @@ export class Connection implements DeadlineOwner, RawEnd {
   #checkProgress(): void {
     const reading = this.body.wanted;
     const writing = this.wire.queued > 0;
-    if (this.wire.ended && !writing && !this.#progress.sentSince(this.wire.sent))
-      return this.#close();
+    if (this.wire.ended && this.body.complete && !writing) {
+      if (!this.#progress.sentSince(this.wire.sent)) return this.#stillThere();
+    }
     const late = this.#progress.check(
       PROGRESS_CHECK_MS,
       reading ? this.body.taken : -1,
@@ -408,6 +413,18 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (reading || writing || !this.body.complete) this.#watch(PROGRESS_CHECK_MS);
     else if (this.wire.ended) this.#watch(this.#server.limits.halfCloseMs);
     else if (this.#doing === Doing.HEAD) this.#watch(this.#server.limits.idleMs);
+  }
+
+  /**
+   * Of a client that ended its direction only writing to it shows whether it still reads: a socket
+   * that nobody has any more answers with a reset. `100 Continue` may be sent unasked and is then
+   * skipped (RFC 9110 §15.2.1). Where it cannot be sent, who is quiet counts as gone.
+   */
+  #stillThere(): void {
+    const waiting = this.#exchange !== null && this.#exchange.status === 0;
+    if (!waiting || this.head.minor === 0) return this.#close();
+    this.wire.write(CONTINUE, 0, CONTINUE.length, false);
+    this.#watch(this.#server.limits.halfCloseAgainMs);
   }
 
   // ── RawEnd ───────────────────────────────────────────────────────────────────────────────────

@@ -22,8 +22,10 @@ export interface ServerLimits {
   readonly bodyRate: number;
   /** Milliseconds in which a reader has to take at least a byte of what waits for it. */
   readonly writeIdleMs: number;
-  /** Milliseconds that a client which ended its direction still gets for its answer to begin. */
+  /** Milliseconds after which a client that ended its direction is asked whether it still reads. */
   readonly halfCloseMs: number;
+  /** Milliseconds after which it is asked again. */
+  readonly halfCloseAgainMs: number;
   /** Milliseconds that a connection which left HTTP gets to end by itself in a drain. */
   readonly tunnelDrainMs: number;
   /** Milliseconds of reading and discarding after the last answer, so that it arrives. */
@@ -42,6 +44,7 @@ export const SERVER_LIMITS: ServerLimits = {
   bodyRate: 500,
   writeIdleMs: 30_000,
   halfCloseMs: 1000,
+  halfCloseAgainMs: 5000,
   tunnelDrainMs: 5000,
   lingerMs: 5000,
 };

@@ -6,12 +6,16 @@ import { connect } from "node:net";
 import { OK, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 
-/** All that comes back. */
-function sendAndEnd(port: number, input: string): Promise<string> {
+/** All that comes back; `onText` sees it grow. */
+function sendAndEnd(
+  port: number,
+  input: string,
+  onText: (sofar: string) => void = () => {},
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   let text = "";
-  socket.on("data", (bytes: Buffer) => (text += bytes.toString("latin1")));
+  socket.on("data", (bytes: Buffer) => onText((text += bytes.toString("latin1"))));
   socket.on("end", () => {
     socket.destroy();
     resolve(text);
@@ -42,6 +46,36 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       Array.from({ length: answers }, () => "HTTP/1.1 200"),
     );
     expect(backend.requests).toHaveLength(answers);
+    await proxy.idle();
+  });
+
+  test.each([
+    ["without a body", requestText("GET /")],
+    ["with one", requestText("POST /", { "Content-Length": "2" }, "hi")],
+    ["the second of two", requestText("GET /at-once") + requestText("GET /")],
+  ])("an answer that takes its time, %s", async (_, input) => {
+    const asked = Promise.withResolvers<void>();
+    using backend = rawBackend(async ({ target }, { write }) => {
+      if (target !== "/at-once") await asked.promise;
+      await write(OK);
+    });
+    const limits = { halfCloseMs: 100, halfCloseAgainMs: 100 };
+    await using proxy = startProxy({ transport, backends: [backend.url], limits });
+    const text = await sendAndEnd(proxy.port, input, (sofar) => {
+      // Asked twice whether it is still there, it still waits.
+      if (sofar.split("HTTP/1.1 100 Continue\r\n\r\n").length === 3) asked.resolve();
+    });
+    expect(text.replaceAll("HTTP/1.1 100 Continue\r\n\r\n", "")).toStartWith("HTTP/1.1 200 ");
+    expect(text).toEndWith("ok");
+    await proxy.idle();
+  });
+
+  test("HTTP/1.0, which cannot be asked, is waited for no longer", async () => {
+    using backend = rawBackend(() => {});
+    const limits = { halfCloseMs: 100 };
+    await using proxy = startProxy({ transport, backends: [backend.url], limits });
+    expect(await sendAndEnd(proxy.port, "GET / HTTP/1.0\r\n\r\n")).toBe("");
+    await backend.until(() => backend.open === 0);
     await proxy.idle();
   });
 
