@@ -1,0 +1,34 @@
+// Reserves the memory of every table, once for the life of the process: address space that becomes
+// memory when it is used. Done by the main thread before anything else fills its heap: the engine
+// takes what is reserved for heap and collects garbage for it.
+
+import type { Config } from "../config.ts";
+import { AnonymousTable } from "./anonymous-table.ts";
+import { BackendTable } from "./backend-table.ts";
+import { BusyAddresses } from "./busy-addresses.ts";
+import { ClientTable } from "./client-table.ts";
+import { ConnectionTable } from "./connection-table.ts";
+import { HistoryTable } from "./history-table.ts";
+import type { SharedTables } from "./messages.ts";
+import { MetricsTable } from "./metrics-table.ts";
+import { ProcessState } from "./process-state.ts";
+
+/** `seed`: that of the anonymous buckets to take over. */
+export function reserveTables(config: Config, seed: readonly number[] | undefined): SharedTables {
+  const { anonymous, balancer, ejection, health, workers } = config;
+  return {
+    clients: ClientTable.reserve(),
+    anonymous: AnonymousTable.reserve({ ...anonymous, seed }),
+    busyAddresses: BusyAddresses.reserve({ workers }),
+    backends: BackendTable.reserve({
+      workers,
+      fall: health.fall,
+      ejectAfter: ejection.after,
+      balancer,
+    }),
+    metrics: MetricsTable.reserve({ workers }),
+    history: HistoryTable.reserve(),
+    connections: ConnectionTable.reserve({ workers }),
+    state: ProcessState.reserve(),
+  };
+}
