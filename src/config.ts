@@ -69,6 +69,8 @@ export interface Config {
   readonly timeouts: {
     /** From the forwarded request to the backend's response headers. */
     readonly requestMs: number;
+    /** Between two pieces of a backend's answer; 0 means no limit. */
+    readonly streamIdleMs: number;
     readonly connectMs: number;
     /** Keep-alive idle time of downstream connections. */
     readonly idleMs: number;
@@ -153,6 +155,7 @@ function assemble(values: Values): Config {
     flushIntervalMs: values.FLUSH_INTERVAL,
     timeouts: {
       requestMs: values.REQUEST_TIMEOUT,
+      streamIdleMs: values.STREAM_IDLE_TIMEOUT,
       connectMs: values.CONNECT_TIMEOUT,
       idleMs: values.IDLE_TIMEOUT,
       drainMs: values.DRAIN_TIMEOUT,

@@ -126,6 +126,11 @@ export const SETTINGS = {
     "60s",
     "how long a backend may take until the headers of its answer",
   ),
+  STREAM_IDLE_TIMEOUT: setting(
+    kinds.duration("0", "24h"),
+    "60s",
+    "how long a backend may be silent in the middle of an answer that is no event stream; `0` is no limit",
+  ),
   CONNECT_TIMEOUT: setting(
     kinds.duration("10ms", "5m"),
     "2s",

@@ -46,7 +46,13 @@ test("with nothing set, the defaults are what the README promises", async () => 
     unknownClients: "anonymous",
     trustedProxies: [],
     flushIntervalMs: 1_000,
-    timeouts: { requestMs: 60_000, connectMs: 2_000, idleMs: 75_000, drainMs: 30_000 },
+    timeouts: {
+      requestMs: 60_000,
+      streamIdleMs: 60_000,
+      connectMs: 2_000,
+      idleMs: 75_000,
+      drainMs: 30_000,
+    },
     maxBody: 10_000_000,
     log: { level: "info", format: "json", access: true },
   });

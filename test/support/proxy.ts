@@ -26,7 +26,10 @@ export interface ProxyOptions {
     Record<string, { capacity: number; ratePerSec: number; tokens?: number }>
   >;
   readonly anonymous?: { capacity: number; ratePerSec: number };
-  readonly config?: Partial<PipelineOptions["config"]> & { requestMs?: number };
+  readonly config?: Partial<PipelineOptions["config"]> & {
+    requestMs?: number;
+    streamIdleMs?: number;
+  };
   readonly limits?: Partial<ServerLimits>;
   /** Takes the spans; without it, none are recorded. */
   readonly spans?: SpanRecorder;
@@ -76,7 +79,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     format: "json",
     write: (lines) => (log += lines),
   });
-  const { requestMs = 60_000, ...config } = options.config ?? {};
+  const { requestMs = 60_000, streamIdleMs = 60_000, ...config } = options.config ?? {};
   const failedSlots: number[] = [];
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
@@ -84,7 +87,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   const pipeline = createPipeline({
     config: {
       maxBody: 10_000_000,
-      timeouts: { requestMs, connectMs: 2000, idleMs: 60_000, drainMs: 30_000 },
+      timeouts: { requestMs, streamIdleMs, connectMs: 2000, idleMs: 60_000, drainMs: 30_000 },
       trustedProxies: [],
       unknownClients: "anonymous",
       ...config,

@@ -21,7 +21,9 @@ export type CallFailure =
   /** What came is no valid HTTP/1.1 answer. */
   | "malformed"
   /** The answer began and broke off. */
-  | "truncated";
+  | "truncated"
+  /** The answer began, and then nothing more of it came. */
+  | "silent";
 
 export interface CallOwner {
   /** The request is HEAD: its answer has no body. */

@@ -19,6 +19,8 @@ export interface PassageListener {
   onLeft(): void;
   /** The request's body gets larger than `maxBody`: it breaks off here. */
   onTooLarge(): void;
+  /** From now on the answer waits for its next piece, or for its client to take the last one. */
+  onWait(whom: "source" | "client"): void;
   onOver(end: PassageEnd): void;
 }
 
@@ -175,7 +177,11 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     let free = exchange.send(last ? bytes.length : length, bytes, 0, bytes.length, last || toHead);
     if (toHead && !last) void reader.cancel().catch(ignore);
     while (!exchange.over) {
-      if (!free) await this.#drain();
+      if (!free) {
+        this.listener?.onWait("client");
+        await this.#drain();
+      }
+      this.listener?.onWait("source");
       const { done, value } = await reading;
       if (exchange.over) return "left";
       if (done) exchange.end();

@@ -14,6 +14,7 @@ import {
 } from "./handover.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 import { MessageWriter } from "./message-writer.ts";
+import { KEEP_ALIVE_MS } from "./wire.ts";
 import type { HandoverTarget } from "../../shared/messages.ts";
 
 export interface HttpServerOptions {
@@ -164,6 +165,7 @@ class Server implements ServerState, HttpServer {
   }
 
   #accept(socket: Bun.Socket<SocketEvents | null>, peerAddress: string): Connection {
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const connection = new Connection(socket, this, peerAddress);
     socket.data = connection;
     this.#connections.add(connection);

@@ -36,6 +36,8 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
   #decoder: ChunkedDecoder | null = null;
   /** Bytes of the answer's body still to come, or CHUNKED, UNTIL_CLOSE. */
   #left = 0;
+  /** The answer may be quiet for as long as it likes. */
+  #eventStream = false;
   #interim = 0;
   /** What is to be written once connected. */
   #early: Buffer[] = [];
@@ -78,6 +80,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     const drained = this.#wire!.write(bytes, start, end, transient);
     // A backend that takes no more of the request is waited for no longer than for its answer.
     if (this.#doing === Doing.HEAD && (this.#call!.sent || !drained)) this.#watchHead();
+    if (this.#doing === Doing.BODY) this.#watchBody();
     return drained;
   }
 
@@ -113,6 +116,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
         this.#call!.answered = true;
         return this.#readHead(bytes);
       case Doing.BODY:
+        if (this.deadline.due !== Infinity) this.#watchBody();
         return this.#readBody(bytes, 0, bytes.length);
       case Doing.RAW:
         return this.#raw!.onRaw(bytes, 0, bytes.length);
@@ -131,6 +135,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
       if (drained && !this.#call!.sent) this.#pool.deadlines.clear(this.deadline);
       else this.#watchHead();
     }
+    if (this.#doing === Doing.BODY) this.#watchBody();
     if (!drained) return;
     if (this.#doing === Doing.RAW) this.#raw!.onRawDrain();
     else if (this.#call !== null && !this.#call.sent) this.#call.owner.onCallDrain();
@@ -156,6 +161,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     if (this.#doing === Doing.CONNECTING)
       return this.#fail("connect_timeout", "no connection in time");
     if (this.#doing === Doing.HEAD) return this.#fail("header_timeout", "no answer in time");
+    if (this.#doing === Doing.BODY) return this.#fail("silent", "no more of the answer in time");
     if (this.#doing === Doing.IDLE) this.#close();
   }
 
@@ -215,6 +221,17 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
       this.#decoder.reset();
     }
     this.#readBody(bytes, from, to, head);
+    if (this.#doing !== Doing.BODY) return;
+    this.#eventStream = isEventStream(head);
+    this.#watchBody();
+  }
+
+  /** The backend has time until its next bytes, unless it is the client that is waited for. */
+  #watchBody(): void {
+    const wire = this.#wire!;
+    const clientsTurn = wire.paused || (!this.#call!.sent && wire.queued === 0);
+    if (clientsTurn || this.#eventStream) this.#pool.deadlines.clear(this.deadline);
+    else this.#pool.deadlines.set(this.deadline, this.#pool.limits.silentMs);
   }
 
   /** `head`: the answer's head goes out with the first piece. */
@@ -339,9 +356,11 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
   }
   pauseRaw(): void {
     this.#wire?.pause();
+    if (this.#doing === Doing.BODY) this.#watchBody();
   }
   resumeRaw(): void {
     this.#wire?.resume();
+    if (this.#doing === Doing.BODY) this.#watchBody();
   }
   endRaw(): void {
     this.#wire!.shutdown();
@@ -350,4 +369,9 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     this.#wire?.destroy();
     this.#close();
   }
+}
+
+/** Server-sent events (WHATWG HTML §9.2): a stream that may be quiet until there is news. */
+function isEventStream({ fields }: ResponseHead): boolean {
+  return fields.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }

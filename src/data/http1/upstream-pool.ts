@@ -7,12 +7,15 @@ import type { DeadlineWheel } from "./deadlines.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { RESPONSE_LIMITS, type ResponseLimits } from "./response-head.ts";
 import { UpstreamConnection } from "./upstream-connection.ts";
+import { KEEP_ALIVE_MS } from "./wire.ts";
 
 export interface UpstreamLimits {
   readonly head: ResponseLimits;
   readonly connectMs: number;
   /** Milliseconds from the end of the request to the answer's head. */
   readonly headMs: number;
+  /** Milliseconds between two pieces of an answer that is no event stream. */
+  readonly silentMs: number;
   /** Milliseconds a connection is kept unused. Below the 5 s after which Node's servers close. */
   readonly idleMs: number;
   /** Connections kept unused. */
@@ -22,6 +25,7 @@ export const UPSTREAM_LIMITS: UpstreamLimits = {
   head: RESPONSE_LIMITS,
   connectMs: 2000,
   headMs: 60_000,
+  silentMs: 60_000,
   idleMs: 4000,
   idle: 256,
 };
@@ -35,7 +39,10 @@ export interface UpstreamPoolOptions {
 
 const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
   binaryType: "buffer",
-  open: (socket) => socket.data.onOpen(socket),
+  open: (socket) => {
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.data.onOpen(socket);
+  },
   data: (socket, bytes) => socket.data.onData(bytes),
   drain: (socket) => socket.data.onDrain(),
   end: (socket) => socket.data.onEnd(),

@@ -5,6 +5,13 @@
 
 import type { Socket } from "bun";
 
+/**
+ * Milliseconds without a byte after which the kernel asks whether the other side is still there, then
+ * ten times a second apart: a peer that vanished without a word is found within 40 s, also on a
+ * connection that may be silent for as long as it likes.
+ */
+export const KEEP_ALIVE_MS = 30_000;
+
 export interface RawSocket extends Pick<
   Socket<unknown>,
   "write" | "pause" | "resume" | "shutdown" | "terminate" | "remoteAddress"

@@ -1,6 +1,7 @@
-// The requests that wait for `fetch` to bring a backend's headers, looked over a few times a second:
-// who has waited too long is cancelled. A timer for each request would cost more than the rest of
-// the gateway's work, and almost every request is answered before anybody looks. Owned by one worker.
+// The requests that `fetch` carries, looked over a few times a second: where a backend takes too long
+// for its headers, or for the next piece of its answer, the request is cancelled. A timer for each
+// would cost more than the rest of the gateway's work, and almost every request is over before anybody
+// looks. Owned by one worker.
 
 import type { Clock } from "../../shared/clock.ts";
 
@@ -9,7 +10,9 @@ export const LOOK_EVERY_MS = 100;
 
 /** Something that waits. */
 export interface Waiting {
-  /** ns: when it is given up. */
+  /** ns: how long its backend may take. */
+  limit: number;
+  /** ns: when it is given up; Infinity while its backend is not what is waited for. */
   deadline: number;
   /** Place in the list; -1 when it is in none. Owned by this file. */
   waitingAt: number;
@@ -18,19 +21,19 @@ export interface Waiting {
 
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #limit: number;
+  /** ns: at the last look or the last request; good to `LOOK_EVERY_MS` while anything waits. */
+  #now = 0;
   readonly #waiting: Waiting[] = [];
   #timer: ReturnType<typeof setInterval> | null = null;
 
-  /** `limitMs`: the longest wait. */
-  constructor(clock: Clock, limitMs: number) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#limit = limitMs * 1e6;
   }
 
   /** `now` in ns. */
   add(waiting: Waiting, now: number): void {
-    waiting.deadline = now + this.#limit;
+    this.#now = now;
+    waiting.deadline = now + waiting.limit;
     waiting.waitingAt = this.#waiting.length;
     this.#waiting.push(waiting);
     // It runs on while requests keep coming: starting it for each would cost what it saves.
@@ -47,9 +50,19 @@ export class Deadlines {
     last.waitingAt = at;
   }
 
-  /** The request's body moves on, so the wait starts anew. */
+  /** The wait starts anew. */
+  renew(waiting: Waiting): void {
+    waiting.deadline = this.#now + waiting.limit;
+  }
+
+  /** Its client is waited for, and not its backend. */
+  hold(waiting: Waiting): void {
+    waiting.deadline = Infinity;
+  }
+
+  /** The request's body moves on, so the wait, if there is one, starts anew. */
   progress(waiting: Waiting): void {
-    waiting.deadline = this.#clock() + this.#limit;
+    if (waiting.deadline !== Infinity) this.renew(waiting);
   }
 
   look(): void {
@@ -59,6 +72,7 @@ export class Deadlines {
       return;
     }
     const now = this.#clock();
+    this.#now = now;
     // Giving up rejects a promise, so nothing is removed while this runs.
     for (const waiting of this.#waiting) if (now >= waiting.deadline) waiting.onTimeout();
   }

@@ -29,8 +29,13 @@ export class FetchRelay {
 
   constructor({ config, backends, attempts, clock, observer }: FetchRelayOptions) {
     const { maxBody, timeouts } = config;
-    const deadlines = new Deadlines(clock, timeouts.requestMs);
-    this.#forward = { clock, deadlines, sessions: new Sessions(backends) };
+    this.#forward = {
+      clock,
+      deadlines: new Deadlines(clock),
+      headLimit: timeouts.requestMs * 1e6,
+      silenceLimit: (timeouts.streamIdleMs || Infinity) * 1e6,
+      sessions: new Sessions(backends),
+    };
     this.#maxBody = maxBody === 0 ? Infinity : maxBody;
     this.attempts = attempts;
     this.#observer = observer;
@@ -39,7 +44,8 @@ export class FetchRelay {
   /** Settles with the headers of the answer. The exchange has a backend to try first. */
   async send(exchange: Exchange, request: Request, passage: Passage): Promise<Response> {
     const fetching = new Fetching(exchange, request);
-    passage.listener = new Listener(exchange, passage, this.attempts, fetching);
+    const { deadlines } = this.#forward;
+    passage.listener = new Watched(exchange, passage, this.attempts, fetching, deadlines);
     passage.maxBody = this.#maxBody;
     prepareRequest(exchange, request.headers, passage.exchange.head);
     for (;;) {
@@ -56,7 +62,7 @@ export class FetchRelay {
 
   /** An answer of our own. */
   answer(exchange: Exchange, answer: OwnAnswer, passage: Passage): Response {
-    passage.listener = new Listener(exchange, passage, this.attempts, null);
+    passage.listener = new Listener(exchange, passage, this.attempts);
     return this.#own(exchange, answer);
   }
 
@@ -75,22 +81,16 @@ class Listener implements PassageListener {
   readonly #exchange: Exchange;
   readonly #passage: Passage;
   readonly #attempts: Attempts;
-  readonly #fetching: Fetching | null;
 
-  constructor(exchange: Exchange, passage: Passage, attempts: Attempts, fetching: Fetching | null) {
+  constructor(exchange: Exchange, passage: Passage, attempts: Attempts) {
     this.#exchange = exchange;
     this.#passage = passage;
     this.#attempts = attempts;
-    this.#fetching = fetching;
   }
 
-  onLeft(): void {
-    this.#fetching?.cancel("client");
-  }
-
-  onTooLarge(): void {
-    this.#fetching?.cancel("too_large");
-  }
+  onLeft(): void {}
+  onTooLarge(): void {}
+  onWait(_for: "source" | "client"): void {}
 
   onOver(end: PassageEnd): void {
     const exchange = this.#exchange;
@@ -98,5 +98,41 @@ class Listener implements PassageListener {
     if (end === "left") exchange.brokenBy = "client";
     if (end === "broken") this.#attempts.broke(exchange);
     this.#attempts.over(exchange);
+  }
+}
+
+/** Of an answer that a backend makes. */
+class Watched extends Listener {
+  readonly #fetching: Fetching;
+  readonly #deadlines: Deadlines;
+
+  constructor(
+    exchange: Exchange,
+    passage: Passage,
+    attempts: Attempts,
+    fetching: Fetching,
+    deadlines: Deadlines,
+  ) {
+    super(exchange, passage, attempts);
+    this.#fetching = fetching;
+    this.#deadlines = deadlines;
+  }
+
+  override onLeft(): void {
+    this.#fetching.cancel("client");
+  }
+
+  override onTooLarge(): void {
+    this.#fetching.cancel("too_large");
+  }
+
+  override onWait(whom: "source" | "client"): void {
+    if (whom === "client") this.#deadlines.hold(this.#fetching);
+    else this.#deadlines.renew(this.#fetching);
+  }
+
+  override onOver(end: PassageEnd): void {
+    this.#deadlines.remove(this.#fetching);
+    super.onOver(end);
   }
 }

@@ -11,6 +11,9 @@ import type { Sessions } from "./sessions.ts";
 export interface Forward {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** ns: how long a backend may take until its headers, and until each further piece. */
+  readonly headLimit: number;
+  readonly silenceLimit: number;
   readonly sessions: Sessions;
 }
 
@@ -18,6 +21,7 @@ export interface Forward {
 export class Fetching implements Waiting {
   readonly exchange: Exchange;
   readonly request: Request;
+  limit = 0;
   deadline = 0;
   waitingAt = -1;
   /** Set when the request's body has been read from, so that it cannot be sent a second time. */
@@ -25,6 +29,8 @@ export class Fetching implements Waiting {
   /** Why we cancelled the try in flight; a cancelled `fetch` does not say. */
   cancelled: "timeout" | "client" | "too_large" | null = null;
   controller: AbortController | null = null;
+  /** What came of the answer's head; null before. */
+  answered: Headers | null = null;
 
   constructor(exchange: Exchange, request: Request) {
     this.exchange = exchange;
@@ -37,7 +43,10 @@ export class Fetching implements Waiting {
     this.controller?.abort();
   }
   onTimeout(): void {
-    this.cancel("timeout");
+    // Asked only now, so that answers which are not silent pay nothing for it.
+    if (this.answered !== null && isEventStream(this.answered))
+      this.limit = this.deadline = Infinity;
+    else this.cancel("timeout");
   }
 }
 
@@ -50,6 +59,7 @@ export async function tryBackend(
   const { exchange, request } = fetching;
   const controller = new AbortController();
   fetching.controller = controller;
+  fetching.limit = forward.headLimit;
   forward.deadlines.add(fetching, exchange.sentAt);
   try {
     const response = await fetch(exchange.backendUrl! + exchange.target, {
@@ -65,14 +75,25 @@ export async function tryBackend(
       // Deadlines are ours; Bun's would cut a quiet stream after five minutes.
       timeout: false,
     } satisfies BunFetchRequestInit & { body: ForwardedBody });
-    if (canBeHandedOn(response)) return response;
+    if (canBeHandedOn(response)) {
+      // It stays among those that wait until the answer is over.
+      fetching.answered = response.headers;
+      fetching.limit = forward.silenceLimit;
+      forward.deadlines.renew(fetching);
+      return response;
+    }
+    forward.deadlines.remove(fetching);
     controller.abort();
     return "malformed";
   } catch (error) {
-    return fetching.cancelled ?? failureOf(error);
-  } finally {
     forward.deadlines.remove(fetching);
+    return fetching.cancelled ?? failureOf(error);
   }
+}
+
+/** Server-sent events (WHATWG HTML §9.2): a stream that may be quiet until there is news. */
+function isEventStream(headers: Headers): boolean {
+  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }
 
 /**

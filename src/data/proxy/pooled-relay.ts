@@ -40,7 +40,11 @@ export class PooledRelay {
     this.attempts = attempts;
     this.observer = observer;
     this.maxBody = maxBody === 0 ? Infinity : maxBody;
-    const limits = { connectMs: timeouts.connectMs, headMs: timeouts.requestMs };
+    const limits = {
+      connectMs: timeouts.connectMs,
+      headMs: timeouts.requestMs,
+      silentMs: timeouts.streamIdleMs || Infinity,
+    };
     this.pools = new Pools(backends, deadlines, limits);
     this.byFetch = byFetch;
   }
@@ -132,5 +136,6 @@ const FAILURES: Readonly<Record<RelayFailure, Failure>> = {
   malformed: "malformed",
   // Some of a head had come: the backend has worked on it.
   truncated: "malformed",
+  silent: "malformed",
   too_large: "too_large",
 };

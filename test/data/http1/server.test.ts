@@ -624,7 +624,7 @@ describe("a function of fetch's shape", () => {
     const { server, wheel } = serve(
       through((request, passage) => {
         if (request.url.endsWith("/bug")) throw new Error("bug");
-        passage.listener = { onLeft: left.resolve, onTooLarge() {}, onOver() {} };
+        passage.listener = { onLeft: left.resolve, onTooLarge() {}, onWait() {}, onOver() {} };
         return new Promise<Response>(() => {});
       }),
     );

@@ -69,7 +69,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(answer.status).toBe(200);
     });
 
-    test("may be quiet in the middle of its answer for longer than any timeout", async () => {
+    test("may be quiet in the middle of its answer for longer than any of these timeouts", async () => {
       using backend = rawBackend(async (_, { write }) => {
         await write(STREAM);
         await Bun.sleep(2500);
