@@ -28,7 +28,7 @@ export interface Config {
   readonly port: number;
   readonly backends: readonly BackendConfig[];
   readonly balancer: BalancerName;
-  /** How requests reach `http` backends: by Bun's `fetch`, or by our own pooled connections. */
+  /** How requests reach backends: by Bun's `fetch`, or by our own pooled connections. */
   readonly transport: "fetch" | "pooled";
   /** Backends may be at link-local and metadata addresses. */
   readonly allowLinkLocal: boolean;

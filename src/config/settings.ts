@@ -58,7 +58,7 @@ export const SETTINGS = {
   TRANSPORT: setting(
     kinds.oneOf("fetch", "pooled"),
     "fetch",
-    "how requests reach `http` backends: by Bun's client, or byte for byte over own connections",
+    "how requests reach backends: by Bun's client, or byte for byte over own connections",
   ),
   ALLOW_LINK_LOCAL: setting(
     kinds.onOff,

@@ -86,6 +86,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   const deadlines = new DeadlineWheel(performance.now());
   const pipeline = createPipeline({
     config: {
+      allowLinkLocal: false,
       maxBody: 10_000_000,
       timeouts: { requestMs, streamIdleMs, connectMs: 2000, idleMs: 60_000, drainMs: 30_000 },
       trustedProxies: [],

@@ -31,6 +31,11 @@ export class Announcer {
     }
   }
 
+  /** What a check found, after forwarding had shown that something is wrong. */
+  explain(reason: string): void {
+    this.#log.warn("backend fails its check", { url: this.#url, reason });
+  }
+
   /** Says how much was left out, when it is time. Call with each check. */
   look(slot: number, nowMs: number): void {
     const summary = this.#damper.summary(nowMs);

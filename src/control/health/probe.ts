@@ -56,6 +56,8 @@ export class Probe {
   readonly #slowStart: SlowStart;
   #state: HealthState = UNKNOWN;
   #ejection: EjectionState = NEVER_EJECTED;
+  /** Workers saw that it is down, and no check has said yet in what way. */
+  #unexplained = false;
 
   constructor(options: ProbeOptions) {
     const { url, slot, table, log, ejection } = options;
@@ -126,6 +128,8 @@ export class Probe {
       const why = ok ? { successes: inARow } : { failures: inARow + failures };
       this.#tellHealth({ reason: detail, ...why }, nowMs);
     }
+    if (this.#unexplained && !ok) this.#announcer.explain(detail);
+    this.#unexplained = false;
     this.#announcer.look(slot, nowMs);
   }
 
@@ -142,6 +146,7 @@ export class Probe {
     if (this.#state.health !== "healthy" || table.isHealthy(slot)) return;
     const failures = table.connectionFailures(slot);
     this.#state = eject();
+    this.#unexplained = true;
     this.#flip(false, Date.now());
     this.#tellHealth({ reason: "connections failed while forwarding", failures }, nowMs);
   }

@@ -12,7 +12,7 @@ export type CallFailure =
   | "stale"
   /** Nobody listens there. */
   | "refused"
-  /** No connection for another reason: name, route, descriptors. */
+  /** No connection for another reason: name, route, descriptors, TLS. */
   | "unreachable"
   | "connect_timeout"
   | "header_timeout"

@@ -96,9 +96,21 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
 
   // ── events of the socket ──────────────────────────────────────────────────────────────────────
 
-  onOpen(socket: RawSocket): void {
+  /** There is a connection, over which TLS may still have to begin. False: it is not wanted. */
+  onConnected(socket: RawSocket): boolean {
+    const { accepts } = this.#pool;
     this.#wire = new Wire(socket);
-    if (this.#doing === Doing.CLOSED) return this.#wire.destroy();
+    if (this.#doing === Doing.CLOSED) this.#wire.destroy();
+    else if (accepts !== null && !accepts(socket.remoteAddress)) {
+      this.#wire.destroy();
+      this.#fail("unreachable", "an address that is not allowed");
+    }
+    return !this.#wire.closed;
+  }
+
+  /** What was kept can go. */
+  onReady(): void {
+    if (this.#wire === null || this.#wire.closed) return;
     this.#expectHead();
     let drained = true;
     for (const bytes of this.#early) drained = this.#wire.write(bytes, 0, bytes.length, false);
@@ -320,6 +332,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
   #lost(detail: string): void {
     const call = this.#call;
     if (call === null) return this.#close();
+    if (this.#doing === Doing.CONNECTING) return this.#fail("unreachable", detail);
     if (call.answered) return this.#fail("truncated", detail);
     this.#fail(call.reused ? "stale" : "reset_before_response", detail);
   }

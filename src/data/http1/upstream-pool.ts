@@ -33,6 +33,10 @@ export const UPSTREAM_LIMITS: UpstreamLimits = {
 export interface UpstreamPoolOptions {
   readonly hostname: string;
   readonly port: number;
+  /** By TLS: the certificate has to be trusted, and to be for `hostname`. */
+  readonly tls?: boolean;
+  /** Whether requests may go to the address that `hostname` led to. Default: to any. */
+  readonly accepts?: (address: string) => boolean;
   readonly deadlines: DeadlineWheel;
   readonly limits?: Partial<UpstreamLimits>;
 }
@@ -41,22 +45,37 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
   binaryType: "buffer",
   open: (socket) => {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.data.onOpen(socket);
+    if (socket.data.onConnected(socket)) socket.data.onReady();
   },
   data: (socket, bytes) => socket.data.onData(bytes),
   drain: (socket) => socket.data.onDrain(),
   end: (socket) => socket.data.onEnd(),
   close: (socket, error) => socket.data.onClose(error),
   error: (socket) => socket.data.destroyRaw(),
-  connectError: (socket, error) =>
-    socket.data.onConnectError((error as { code?: string }).code ?? error.message),
+  connectError: (socket, error) => socket.data.onConnectError(codeOf(error)),
 };
+const TLS_HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
+  ...HANDLERS,
+  open: (socket) => {
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.data.onConnected(socket);
+  },
+  // Bun ends the connection of a certificate that it refuses.
+  handshake: (socket, trusted, error) =>
+    trusted ? socket.data.onReady() : socket.data.onConnectError(codeOf(error)),
+};
+
+function codeOf(error: Error | null): string {
+  return (error as { code?: string } | null)?.code ?? error?.message ?? "";
+}
 
 export class UpstreamPool {
   readonly hostname: string;
   readonly port: number;
   /** As `Host` says it. */
   readonly authority: string;
+  readonly tls: boolean;
+  readonly accepts: ((address: string) => boolean) | null;
   readonly deadlines: DeadlineWheel;
   readonly limits: UpstreamLimits;
   /** Requests are put together here, each within one synchronous stretch. */
@@ -68,8 +87,10 @@ export class UpstreamPool {
   constructor(options: UpstreamPoolOptions) {
     this.hostname = options.hostname;
     this.port = options.port;
+    this.tls = options.tls ?? false;
     const host = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
-    this.authority = this.port === 80 ? host : `${host}:${this.port}`;
+    this.authority = this.port === (this.tls ? 443 : 80) ? host : `${host}:${this.port}`;
+    this.accepts = options.accepts ?? null;
     this.deadlines = options.deadlines;
     this.limits = { ...UPSTREAM_LIMITS, ...options.limits };
   }
@@ -100,7 +121,8 @@ export class UpstreamPool {
       port: this.port,
       data: connection,
       allowHalfOpen: true,
-      socket: HANDLERS,
+      tls: this.tls,
+      socket: this.tls ? TLS_HANDLERS : HANDLERS,
     };
     // The failure itself is told by `connectError`.
     Bun.connect(options).catch(() => {});

@@ -124,10 +124,12 @@ const UNCONNECTED = new Set([
   "ENODATA",
   "ESERVFAIL",
 ]);
+/** Of certificates that are refused, before anything is sent. */
+const UNTRUSTED = /CERT|SIGNATURE|_TLS_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH/;
 const RESET = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT"]);
 
 function failureOf(error: unknown): Failure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (UNCONNECTED.has(code)) return "unconnected";
+  if (UNCONNECTED.has(code) || UNTRUSTED.test(code)) return "unconnected";
   return RESET.has(code) ? "reset" : "malformed";
 }

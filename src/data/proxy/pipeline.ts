@@ -9,7 +9,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import { type Passage, toFetchHandler, type Unfit } from "../http1/fetch-adapter.ts";
+import type { Passage, Unfit } from "../http1/fetch-adapter.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -32,7 +32,10 @@ import { newRequestIds } from "./request-ids.ts";
 import * as responses from "./responses.ts";
 
 export interface PipelineOptions {
-  readonly config: Pick<Config, "maxBody" | "timeouts" | "trustedProxies" | "unknownClients">;
+  readonly config: Pick<
+    Config,
+    "allowLinkLocal" | "maxBody" | "timeouts" | "trustedProxies" | "unknownClients"
+  >;
   readonly clients: ClientBuckets;
   readonly anonymous: AnonymousBuckets;
   readonly backends: BackendPool;
@@ -50,7 +53,7 @@ export interface PipelineOptions {
 
 /** The two transports. Both count, limit, choose and observe alike. */
 export interface Pipeline {
-  /** Over plain connections; `https` backends by `fetch`. Any request. */
+  /** Over own connections. Any request. */
   relay(http: HttpExchange): void;
   /** By `fetch`. */
   fetch(request: Request, passage: Passage): Response | Promise<Response>;
@@ -64,7 +67,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const observer = new Observer(options);
   const attempts = new Attempts({ ...options, maxBody: config.maxBody, observer });
   const byFetch = new FetchRelay({ ...options, attempts, observer });
-  const pooled = new PooledRelay({ ...options, attempts, observer, byFetch: handOver });
+  const pooled = new PooledRelay({ ...options, attempts, observer });
   const arrive = arrivals(options, trusted, observer);
 
   return {
@@ -117,15 +120,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     observer.answeredOurselves(exchange, answer.status);
     responses.send(answer, exchange, http);
     attempts.over(exchange);
-  }
-
-  /** The picked backend is not reached by plain http. */
-  function handOver(exchange: Exchange, http: HttpExchange): void {
-    toFetchHandler({
-      fetch: (request, passage) => byFetch.send(exchange, request, passage),
-      onUnfit: (_, unfit) => answerBy(exchange, responses.notForwardable(unfit), http),
-      onError: options.onError,
-    })(http);
   }
 }
 

@@ -1,6 +1,6 @@
-// The transport over plain connections: bytes of the client's connection go to a pooled connection
-// of the backend and back, neither side made into objects. Tries backends until one answers or
-// trying another is not safe. Upgrades (WebSocket) go this way with either transport.
+// The transport over own connections, plain or TLS: bytes of the client's connection go to a pooled
+// connection of the backend and back, neither side made into objects. Tries backends until one
+// answers or trying another is not safe. Upgrades (WebSocket) go this way with either transport.
 
 import type { Config } from "../../config.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
@@ -14,18 +14,16 @@ import { ANSWER_DROPS, answerLines, requestDrops, requestLines } from "./header-
 import type { Observer } from "./observe.ts";
 import { type Failure, isIdempotent } from "./pick.ts";
 import { Pools } from "./pools.ts";
-import { CLIENT_LEFT, type OwnAnswer, send, UPGRADE_OVER_TLS } from "./responses.ts";
+import { CLIENT_LEFT, type OwnAnswer, send } from "./responses.ts";
 import type { Epochs } from "./sessions.ts";
 import { wantsUpgrade } from "./upgrade.ts";
 
 export interface PooledRelayOptions {
-  readonly config: Pick<Config, "maxBody" | "timeouts">;
+  readonly config: Pick<Config, "allowLinkLocal" | "maxBody" | "timeouts">;
   readonly backends: Epochs;
   readonly attempts: Attempts;
   readonly observer: Observer;
   readonly deadlines: DeadlineWheel;
-  /** Takes over an exchange whose picked backend is not reached by plain http. */
-  readonly byFetch: (exchange: Exchange, http: HttpExchange) => void;
 }
 
 export class PooledRelay {
@@ -33,10 +31,9 @@ export class PooledRelay {
   readonly observer: Observer;
   readonly maxBody: number;
   readonly pools: Pools;
-  readonly byFetch: PooledRelayOptions["byFetch"];
 
-  constructor({ config, backends, attempts, observer, deadlines, byFetch }: PooledRelayOptions) {
-    const { maxBody, timeouts } = config;
+  constructor({ config, backends, attempts, observer, deadlines }: PooledRelayOptions) {
+    const { allowLinkLocal, maxBody, timeouts } = config;
     this.attempts = attempts;
     this.observer = observer;
     this.maxBody = maxBody === 0 ? Infinity : maxBody;
@@ -45,8 +42,7 @@ export class PooledRelay {
       headMs: timeouts.requestMs,
       silentMs: timeouts.streamIdleMs || Infinity,
     };
-    this.pools = new Pools(backends, deadlines, limits);
-    this.byFetch = byFetch;
+    this.pools = new Pools({ backends, deadlines, limits, allowLinkLocal });
   }
 
   /** The exchange has a backend to try first. */
@@ -77,12 +73,7 @@ class Relaying implements RelayPolicy {
     const http = this.#http;
     const pool = this.#shared.pools.of(exchange.backend, exchange.backendUrl!);
     const upgrade = http.head.upgrade && wantsUpgrade(http.head);
-    if (pool !== null) new Relay(http, this, upgrade).forward(pool);
-    else if (!upgrade) this.#shared.byFetch(exchange, http);
-    else {
-      this.#answer(UPGRADE_OVER_TLS);
-      this.#shared.attempts.over(exchange);
-    }
+    new Relay(http, this, upgrade).forward(pool);
   }
 
   requestFields(writer: MessageWriter): void {
@@ -102,11 +93,7 @@ class Relaying implements RelayPolicy {
       const answer = attempts.next(exchange, FAILURES[failure], relay.replayable);
       if (answer !== null) return this.#answer(answer);
     }
-    const pool = pools.of(exchange.backend, exchange.backendUrl!);
-    if (pool !== null) return relay.forward(pool, stale);
-    // A body that was begun cannot change to `fetch`.
-    const answer = attempts.next(exchange, "malformed", false);
-    this.#answer(answer!);
+    relay.forward(pools.of(exchange.backend, exchange.backendUrl!), stale);
   }
 
   onEnd(relay: Relay, end: RelayEnd): void {

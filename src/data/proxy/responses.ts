@@ -94,11 +94,6 @@ export function notForwardable({ status, detail }: Unfit): OwnAnswer {
   return answer(status, { title: reasonOf(status), detail });
 }
 
-export const UPGRADE_OVER_TLS = answer(501, {
-  title: "Not Implemented",
-  detail: "Upgrades are not forwarded to a backend that is reached by https.",
-});
-
 export function bodyTooLarge(maxBody: number): OwnAnswer {
   return answer(413, {
     title: "Content Too Large",
