@@ -484,6 +484,27 @@ describe("bad requests and bad clients", () => {
     expect(server.connections).toBe(1);
   });
 
+  test("a head that drips is cut at its deadline however much came, and costs others nothing", async () => {
+    const { server, wheel } = serve(echoTarget);
+    const dripping = await Promise.all(Array.from({ length: 100 }, () => client(server)));
+    for (const raw of dripping) raw.send("GET / HTTP/1.1\r\nHost: h\r\n");
+    const other = await client(server);
+    for (let second = 1; second <= 9; second++) {
+      for (const raw of dripping) raw.send(`A${second}: b\r\n`);
+      other.send(GET(`/${second}`));
+      await other.contains(`</${second}>`);
+      wheel.advance(second * 1000);
+    }
+    await settled();
+    expect(server.connections).toBe(101);
+    for (const raw of dripping) raw.send("A10: b\r\n");
+    await settled();
+    wheel.advance(10_200);
+    for (const raw of dripping) expect(await raw.all()).toStartWith("HTTP/1.1 408 ");
+    other.send(GET("/after"));
+    await other.contains("</after>");
+  });
+
   test("an upload may take long, not too long for its bytes", async () => {
     const { server, wheel } = serve(echoBody, { limits: { bodyGraceMs: 10_000, bodyRate: 2 } });
     const [steady, dripping] = await Promise.all([client(server), client(server)]);

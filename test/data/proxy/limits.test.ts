@@ -149,6 +149,26 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(await statuses(proxy.url, 1, { "x-forwarded-for": "9.9.9.9" })).toEqual([200]);
     });
 
+    test("several fields are one list, the last field nearest", async () => {
+      using backend = rawBackend();
+      const options = { transport, backends: [backend.url], anonymous: bucket, config: trusted };
+      await using proxy = startProxy(options);
+      using client = await RawClient.connect(proxy.port);
+      const ask = async (...lists: string[]): Promise<number> => {
+        const lines = lists.map((list) => `x-forwarded-For: ${list}\r\n`).join("");
+        return (await client.exchange(`GET / HTTP/1.1\r\nHost: h\r\n${lines}\r\n`)).status;
+      };
+      expect(await ask("6.6.6.6, 7.7.7.7", "1.1.1.1, 10.0.0.1", "10.0.0.2")).toBe(200);
+      expect(await ask("1.1.1.1")).toBe(429);
+      expect(await ask("7.7.7.7", "unknown", "10.0.0.2")).toBe(200);
+      // The walk ended at 10.0.0.2, before what is no address.
+      expect(await ask("10.0.0.2")).toBe(429);
+      expect(await ask("7.7.7.7")).toBe(200);
+      expect(valuesOf(backend.requests[0]!, "x-forwarded-for").join(", ")).toBe(
+        "6.6.6.6, 7.7.7.7, 1.1.1.1, 10.0.0.1, 10.0.0.2, 127.0.0.1",
+      );
+    });
+
     test("a stranger's X-Forwarded-For changes nothing", async () => {
       using backend = rawBackend();
       await using proxy = startProxy({ transport, backends: [backend.url], anonymous: bucket });
