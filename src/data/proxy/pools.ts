@@ -2,7 +2,7 @@
 // was replaced or its name has another address now, the pool is replaced: what is in flight ends as
 // it began, what is idle is closed. Owned by one worker.
 
-import { isIP } from "node:net";
+import { familyOf } from "../../shared/address-text.ts";
 import { hostOf, isLinkLocal } from "../../shared/backend-url.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import { UpstreamPool, type UpstreamLimits } from "../http1/upstream-pool.ts";
@@ -56,7 +56,7 @@ export class Pools {
     const port = Number(new URL(url).port || (tls ? 443 : 80));
     // Who names an address gets it, or was refused before. Where a name leads is seen for certain
     // on the connection alone: any other look-up could get another answer.
-    return isIP(hostname) !== 0 || allowLinkLocal
+    return familyOf(hostname) !== 0 || allowLinkLocal
       ? new UpstreamPool({ hostname, port, tls, deadlines, limits })
       : new UpstreamPool({ hostname, port, tls, deadlines, limits, accepts });
   }
