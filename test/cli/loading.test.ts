@@ -22,8 +22,12 @@ async function loaded(entry: string, late: boolean): Promise<string[]> {
 const HEAVY =
   /^elysia|^@elysiajs|^drizzle-orm|^bun:sqlite|^(main|worker|app)\.ts|^control\/|^data\//;
 
+test("the process is replaced before anything but the code for that is loaded", async () => {
+  expect(await loaded("cli.ts", false)).toEqual(["cli.ts", "cli/environment.ts"]);
+});
+
 test.each([
-  ["cli.ts", false],
+  ["cli/run.ts", false],
   ["cli/remote.ts", true],
 ])("%s loads neither the gateway nor a framework nor a database", async (entry, late) => {
   const files = await loaded(entry, late);
