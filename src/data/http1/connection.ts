@@ -345,10 +345,11 @@ export class Connection implements DeadlineOwner, RawEnd {
     this.#exchange = null;
     const { writer } = this;
     writeRefusal(writer, status, fault, this.head.isMethod("HEAD"));
-    this.#server.refused(status);
+    // Of what has an owner, that one is told.
+    if (exchange === null || exchange.owner === null) this.#server.refused(status);
     this.wire.write(writer.bytes, 0, writer.used, true);
     this.#linger();
-    exchange?.lost();
+    exchange?.lost(status);
   }
 
   /** Ends our direction and reads on, so that closing does not take the answer from the client. */

@@ -37,6 +37,8 @@ export class Exchange {
   owner: ExchangeOwner | null = null;
   /** Status of the answer; 0 before it began. */
   status = 0;
+  /** Status that the connection answered with when the rest of the request was refused; else 0. */
+  refusal = 0;
   /** Bytes of the answer's body so far. */
   bodyBytes = 0;
   readonly #connection: Connection;
@@ -139,9 +141,10 @@ export class Exchange {
     return this.#connection.takeOver(listener);
   }
 
-  /** The connection is gone or the request broken. */
-  lost(): void {
+  /** The connection is gone, or the request broken and `refusal` its answer. */
+  lost(refusal = 0): void {
     if (this.over) return;
+    this.refusal = refusal;
     this.#answer = Answer.OVER;
     this.owner?.onAbort();
   }

@@ -10,7 +10,7 @@ import type { Exchange } from "./exchange.ts";
 import { Fetching, type Forward, tryBackend } from "./forward.ts";
 import { prepareRequest, prepareResponse } from "./headers.ts";
 import type { Observer } from "./observe.ts";
-import { asResponse, type OwnAnswer } from "./responses.ts";
+import { asResponse, CLIENT_LEFT, type OwnAnswer } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
 export interface FetchRelayOptions {
@@ -56,7 +56,9 @@ export class FetchRelay {
         return outcome;
       }
       const answer = this.attempts.next(exchange, outcome, isUntouched(fetching));
-      if (answer !== null) return this.#own(exchange, answer);
+      if (answer === null) continue;
+      const { refusal } = passage.exchange;
+      return refusal === 0 ? this.#own(exchange, answer) : this.#refused(exchange, refusal);
     }
   }
 
@@ -64,6 +66,13 @@ export class FetchRelay {
   answer(exchange: Exchange, answer: OwnAnswer, passage: Passage): Response {
     passage.listener = new Listener(exchange, passage, this.attempts);
     return this.#own(exchange, answer);
+  }
+
+  /** The rest of the request was, and the client has its answer. */
+  #refused(exchange: Exchange, status: number): Response {
+    exchange.brokenBy = null;
+    this.#observer.answeredOurselves(exchange, status);
+    return asResponse(CLIENT_LEFT, exchange);
   }
 
   #own(exchange: Exchange, answer: OwnAnswer): Response {
@@ -95,7 +104,7 @@ class Listener implements PassageListener {
   onOver(end: PassageEnd): void {
     const exchange = this.#exchange;
     if (exchange.bytes !== null) exchange.bytes = this.#passage.exchange.bodyBytes;
-    if (end === "left") exchange.brokenBy = "client";
+    if (end === "left" && this.#passage.exchange.refusal === 0) exchange.brokenBy = "client";
     if (end === "broken") this.#attempts.broke(exchange);
     this.#attempts.over(exchange);
   }

@@ -100,8 +100,11 @@ class Relaying implements RelayPolicy {
     const exchange = this.#exchange;
     const { attempts, observer } = this.#shared;
     if (end === "left") {
-      exchange.brokenBy = "client";
-      if (exchange.status === 0) observer.answeredOurselves(exchange, CLIENT_LEFT.status);
+      const { refusal } = this.#http;
+      if (refusal === 0) exchange.brokenBy = "client";
+      if (exchange.status === 0) {
+        observer.answeredOurselves(exchange, refusal || CLIENT_LEFT.status);
+      }
     } else if (end === "broken") attempts.broke(exchange);
     if (exchange.bytes !== null) exchange.bytes = relay.bytes;
     attempts.over(exchange);

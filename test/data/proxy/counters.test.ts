@@ -90,6 +90,33 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     expect(answers(metrics)).toEqual({});
   });
 
+  test.each([
+    ["malformed from its first chunk on", "", "zz\r\n", 400],
+    ["malformed behind a good chunk", "2\r\nok\r\n", "zz\r\n", 400],
+    ["too slow", "2\r\nok\r\n", "", 408],
+  ])(
+    "a request whose body is %s counts once, with the answer it got",
+    async (_, good, bad, status) => {
+      using backend = rawBackend(() => {});
+      const limits = { bodyIdleMs: 100 };
+      await using proxy = startProxy({ transport, backends: [backend.url], limits });
+      using client = await RawClient.connect(proxy.port);
+      await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }, good));
+      if (good !== "") await backend.until(() => backend.requests.length === 1);
+      await client.send(bad);
+      await client.untilClosed();
+      expect(client.text).toStartWith(`HTTP/1.1 ${status} `);
+      await proxy.idle();
+      const { metrics } = proxy;
+      expect(answers(metrics)).toEqual({ "admitted POST 4xx": 1 });
+      expect(metrics.total(`unread_${status as 400 | 408}`)).toBe(0);
+      expect(metrics.total("client_aborts")).toBe(0);
+      const [line] = proxy.logLines();
+      expect(line).toMatchObject({ decision: "admitted", status, bytes: null });
+      expect(line).not.toHaveProperty("broken_by");
+    },
+  );
+
   test("what a backend kept waiting is not the gateway's own time", async () => {
     using dead = rawBackend((_, { socket }) => socket.terminate());
     await using proxy = startProxy({ transport, backends: [dead.url] });

@@ -98,7 +98,7 @@ export const REQUESTS: readonly Family[] = [
   {
     name: "gateway_upstream_failures_total",
     type: "counter",
-    help: "Tries to forward a request that brought no answer, by reason.",
+    help: "Tries to forward a request that brought no answer, or only a part of one, by reason.",
     labels: ["reason"],
     samples: (reading) => byLabel(reading, "reason", UPSTREAM_FAILURES),
   },
