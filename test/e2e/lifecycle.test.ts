@@ -4,9 +4,11 @@ import { describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { closedPort, OK, rawBackend } from "../support/backend.ts";
 import { Gateway } from "../support/gateway.ts";
 import { HEALTH_PATH, startHelloBackends } from "../support/hello-backends.ts";
 import { runAb } from "../support/load.ts";
+import { TRANSPORTS } from "../support/proxy.ts";
 
 interface Client {
   readonly capacity: number;
@@ -32,6 +34,35 @@ function gatedBackends() {
   });
   return { backends, arrived: arrived.promise, open: gate.resolve };
 }
+
+describe("start", () => {
+  test.each(TRANSPORTS)(
+    "%s: who connects as soon as the port accepts is not told that no backend is healthy",
+    async (transport) => {
+      using slow = rawBackend(async (_, connection) => {
+        // A check that takes longer than the others are waited for.
+        if (connection.count === 1) await Bun.sleep(600);
+        await connection.write(OK);
+      });
+      const gone = `http://127.0.0.2:${closedPort()}`;
+      const env = { TRANSPORT: transport, HEALTH_INTERVAL: "1h" };
+      await using gateway = await Gateway.start({ backends: [gone, slow.url], env });
+      expect((await fetch(gateway.url)).status).toBe(200);
+    },
+  );
+
+  test("a backend that never answers its check does not hold the others up, nor the control routes", async () => {
+    using silent = rawBackend(() => {});
+    await using backends = startHelloBackends(1);
+    const env = { HEALTH_PATH, HEALTH_TIMEOUT: "5m" };
+    await using gateway = await Gateway.start({ backends: [silent.url, ...backends.urls], env });
+    expect((await fetch(gateway.url)).status).toBe(200);
+    await using alone = await Gateway.start({ backends: [silent.url], env });
+    expect((await fetch(alone.url)).status).toBe(503);
+    expect((await fetch(`${alone.url}/-/healthy`)).status).toBe(200);
+    expect((await fetch(`${alone.url}/-/ready`)).status).toBe(503);
+  });
+});
 
 describe("stop", () => {
   test("SIGTERM lets the request in flight finish, refuses new connections, and exits 0", async () => {

@@ -50,6 +50,16 @@ export class HealthLoop {
     await Promise.all([...this.#probes.values()].map((probe) => probe.first));
   }
 
+  /** Resolves when a backend gets requests, or none will after its first result. */
+  async firstHealthy(): Promise<void> {
+    const { table } = this.#options;
+    const some = Promise.withResolvers<void>();
+    for (const probe of this.#probes.values()) {
+      void probe.first.then(() => table.healthyCount() > 0 && some.resolve());
+    }
+    await Promise.race([some.promise, this.firstRound()]);
+  }
+
   /** A worker's failures with this backend need a look. Repeating it does no harm. */
   backendFailed(slot: number): void {
     this.#probes.get(slot)?.failed(performance.now());

@@ -3,12 +3,15 @@
 
 import { importBuckets } from "../../shared/anonymous-transfer.ts";
 import { mainClock } from "../../shared/clock.ts";
+import type { HealthLoop } from "../health/loop.ts";
 import type { Address } from "../listener.ts";
 import type { Successor } from "../takeover/successor.ts";
 import type { Parts } from "./parts.ts";
 
-/** A slow backend may hold up the first look at all of them; the listener waits no longer for it. */
+/** A slow backend may hold up the first look at all of them; once one is healthy, nobody waits longer. */
 const LISTEN_AFTER_MS = 250;
+/** Nor when none is: the control routes are wanted then too. */
+const LISTEN_ANYWAY_MS = 5_000;
 
 /** How many there are. */
 export interface Counts {
@@ -20,9 +23,19 @@ export interface Counts {
 export async function startAlone(parts: Parts, { host, port }: Address): Promise<Counts> {
   const backends = await parts.backendChanges.start();
   const clients = await parts.clients.start();
-  await Promise.race([parts.health.firstRound(), Bun.sleep(LISTEN_AFTER_MS)]);
+  await known(parts.health);
   await parts.supervisor.listen({ host, port });
   return { backends, clients };
+}
+
+/** Who connects as soon as that is possible is not told that no backend is healthy before it is known. */
+async function known(health: HealthLoop): Promise<void> {
+  const round = health.firstRound();
+  await Promise.race([round, Bun.sleep(LISTEN_AFTER_MS)]);
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, LISTEN_ANYWAY_MS - LISTEN_AFTER_MS);
+  await Promise.race([round, health.firstHealthy(), late.promise]);
+  clearTimeout(timer);
 }
 
 /** Everything that takes time comes before the freeze: from there to the opening requests wait. */

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { check, type CheckResult } from "../../../src/control/health/check.ts";
+import { BackendProcess } from "../../support/backend-process.ts";
 
 const seen: Request[] = [];
 const ports: number[] = [];
@@ -97,4 +98,13 @@ test("the signal ends it at once, also when it was raised before", async () => {
   expect(await run(`http://127.0.0.1:${silent.port}/`, 60_000, stop.signal)).toEqual(
     expected(false, "stopped"),
   );
+});
+
+test("that this thread was busy is not held against the backend", async () => {
+  await using backend = await BackendProcess.start("elsewhere");
+  const checking = run(backend.url, 100);
+  // Nothing of this thread runs meanwhile, as when a million clients are restored.
+  await Promise.resolve();
+  Bun.sleepSync(300);
+  expect(await checking).toEqual(expected(true, "status 200"));
 });

@@ -65,7 +65,25 @@ describe("the first round", () => {
     });
   });
 
+  test("the first that is healthy is told before the others have answered", async () => {
+    await using hanging = startCheckedBackend(() => NEVER);
+    await using broken = startCheckedBackend(() => 500);
+    const slow = Promise.withResolvers<number>();
+    await using good = startCheckedBackend(() => slow.promise);
+    const urls = [hanging.url, broken.url, good.url];
+    const { loop, table } = watch(urls, { ...SETTINGS, timeoutMs: 60_000 });
+    let told = false;
+    const first = loop.firstHealthy().then(() => (told = true));
+    await broken.more(1);
+    await good.more(1);
+    expect(told).toBe(false);
+    slow.resolve(200);
+    await first;
+    expect(table.healthyCount()).toBe(1);
+  });
+
   test("no backend: it ends at once", async () => {
+    await watch([]).loop.firstHealthy();
     await watch([]).loop.firstRound();
   });
 
