@@ -7,6 +7,7 @@ import { requestText, startProxy } from "../../support/proxy.ts";
 import { type RawAnswer, RawClient, valuesOf } from "../../support/raw-client.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\n";
+const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
 
 async function answered(answer: string | Buffer): Promise<RawAnswer> {
   using backend = rawBackend((_request, { write }) => write(answer));
@@ -27,6 +28,9 @@ describe("an answer", () => {
   test.each([
     ["two equal lengths", `${HEAD}Content-Length: 2\r\nContent-Length: 2\r\n\r\nok`],
     ["lines that end in LF alone", "HTTP/1.1 200 OK\nX-A: 1\nContent-Length: 2\n\nok"],
+    ["two spaces before its status", "HTTP/1.1  200 OK\r\nContent-Length: 2\r\n\r\nok"],
+    ["trailers that are none", `${CHUNKED}2;\0\r\nok\r\n0\r\nno trailer\r\n\r\n`],
+    ["chunks in HTTP/1.0", `${CHUNKED.replace("1.1", "1.0")}2\r\nok\r\n0\r\n\r\n`],
   ])("with %s is taken, and handed on with one meaning", async (_, answer) => {
     const { status, body, headers } = await answered(answer);
     expect(status).toBe(200);
