@@ -23,11 +23,13 @@ async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** A backend whose answers wait until the test lets them go. */
+/** A backend whose answers to `/slow` wait until the test lets them go. */
 function gatedBackends() {
   const arrived = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  const backends = startHelloBackends(1, async () => {
+  const backends = startHelloBackends(1, async (request) => {
+    // One that comes in before the port is closed is answered, or nobody could see it closed.
+    if (!request.url.endsWith("/slow")) return new Response("at once");
     arrived.resolve();
     await gate.promise;
     return new Response("finished");
@@ -64,11 +66,13 @@ describe("start", () => {
   });
 });
 
-describe("stop", () => {
+describe.each(TRANSPORTS)("stop, by %s:", (transport) => {
+  const env = { HEALTH_PATH, TRANSPORT: transport };
+
   test("SIGTERM lets the request in flight finish, refuses new connections, and exits 0", async () => {
     const { backends, arrived, open } = gatedBackends();
     await using _backends = backends;
-    await using gateway = await Gateway.start({ backends: backends.urls, env: { HEALTH_PATH } });
+    await using gateway = await Gateway.start({ backends: backends.urls, env });
     const answer = fetch(`${gateway.url}/slow`);
     await arrived;
     gateway.process.kill("SIGTERM");
@@ -84,7 +88,7 @@ describe("stop", () => {
     await using _backends = backends;
     await using gateway = await Gateway.start({
       backends: backends.urls,
-      env: { HEALTH_PATH, DRAIN_TIMEOUT: "200ms" },
+      env: { ...env, DRAIN_TIMEOUT: "200ms" },
     });
     const answer = fetch(`${gateway.url}/slow`).then(
       () => "answered",
@@ -99,7 +103,7 @@ describe("stop", () => {
   test("a second signal ends at once", async () => {
     const { backends, arrived, open } = gatedBackends();
     await using _backends = backends;
-    await using gateway = await Gateway.start({ backends: backends.urls, env: { HEALTH_PATH } });
+    await using gateway = await Gateway.start({ backends: backends.urls, env });
     const answer = fetch(`${gateway.url}/slow`).catch(() => null);
     await arrived;
     gateway.process.kill("SIGINT");
@@ -111,14 +115,14 @@ describe("stop", () => {
   });
 });
 
-describe("state", () => {
+describe.each(TRANSPORTS)("state, by %s:", (transport) => {
   test("a clean stop loses nothing: the next start has the tokens and the time that passed", async () => {
     await using folder = await temporaryFolder();
     await using backends = startHelloBackends(1);
     const options = {
       backends: backends.urls,
       cwd: folder.path,
-      env: { HEALTH_PATH, FLUSH_INTERVAL: "1h" },
+      env: { HEALTH_PATH, TRANSPORT: transport, FLUSH_INTERVAL: "1h" },
     };
     {
       await using gateway = await Gateway.start(options);
@@ -139,7 +143,7 @@ describe("state", () => {
     const options = {
       backends: backends.urls,
       cwd: folder.path,
-      env: { HEALTH_PATH, FLUSH_INTERVAL: "100ms" },
+      env: { HEALTH_PATH, TRANSPORT: transport, FLUSH_INTERVAL: "100ms" },
     };
     {
       await using gateway = await Gateway.start(options);

@@ -9,6 +9,7 @@ import { Gateway } from "../support/gateway.ts";
 import { HEALTH_PATH, startHelloBackends } from "../support/hello-backends.ts";
 import { POSTGRES_START_MS, removeSharedCluster } from "../support/postgres.ts";
 import { RawClient } from "../data/http1/raw-client.ts";
+import { TRANSPORTS } from "../support/proxy.ts";
 import { type LoadOptions, SteadyLoad } from "../support/steady-load.ts";
 
 afterAll(async () => {
@@ -51,15 +52,18 @@ describe.each(dialects.map((dialect) => [dialect.kind, dialect] as const))(
   (_, dialect) => {
     beforeAll(() => dialect.prepare(), POSTGRES_START_MS);
 
-    const kinds: [string, Partial<LoadOptions>][] = [
-      ["connections that are kept", { connections: 24 }],
-      ["a new connection for each request", { connections: 12, reconnect: true }],
+    // Crosswise, so that each kind is tried over each transport without twice the time.
+    const [first, second] = dialect.kind === "sqlite" ? TRANSPORTS : TRANSPORTS.toReversed();
+    const kinds: [string, string | undefined, Partial<LoadOptions>][] = [
+      ["connections that are kept", first, { connections: 24 }],
+      ["a new connection for each request", second, { connections: 12, reconnect: true }],
     ];
     test.skipIf(dialect.missing !== null).each(kinds)(
-      "replaced three times under load, with %s: every request is answered, every bucket exact",
-      async (_name, kind) => {
+      "replaced three times under load, with %s, by %s: every request is answered, every bucket exact",
+      async (_name, transport, kind) => {
         await using backends = startHelloBackends(2);
-        const place = { database: await dialect.create(), backends: backends.urls, env: OPEN };
+        const env = { ...OPEN, TRANSPORT: transport! };
+        const place = { database: await dialect.create(), backends: backends.urls, env };
         let gateway = await start(place, 0, false);
         const { port } = gateway;
         await gateway.createClient({ client_id: "thousand", capacity: 1000, rate_per_sec: 0.001 });
@@ -93,12 +97,14 @@ describe.each(dialects.map((dialect) => [dialect.kind, dialect] as const))(
   },
 );
 
-describe("a takeover", () => {
+describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
   const sqlite = dialects[0]!;
+  const open = { ...OPEN, TRANSPORT: transport };
 
   test("moves anonymous buckets too", async () => {
     await using backends = startHelloBackends(1);
-    const env = { ANONYMOUS_CAPACITY: "100", ANONYMOUS_RATE_PER_SEC: "0.001" };
+    const few = { ANONYMOUS_CAPACITY: "100", ANONYMOUS_RATE_PER_SEC: "0.001" };
+    const env = { ...few, TRANSPORT: transport };
     const place = { database: await sqlite.create(), backends: backends.urls, env };
     await using old = await start(place, 0, false);
     const load = { port: old.port, path: "/", connections: 3 };
@@ -118,7 +124,7 @@ describe("a takeover", () => {
       await gate.promise;
       return new Response("slow");
     });
-    const place = { database: await sqlite.create(), backends: backends.urls, env: OPEN };
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
     await using old = await start(place, 0, false);
     const slow = fetch(`${old.url}/slow`, { keepalive: false });
     const upload = await RawClient.open(old.port);
@@ -137,7 +143,7 @@ describe("a takeover", () => {
 
   test("keeps an idle connection usable: its next request is answered by the new process", async () => {
     await using backends = startHelloBackends(1);
-    const place = { database: await sqlite.create(), backends: backends.urls, env: OPEN };
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
     await using old = await start(place, 0, false);
     const idle = await RawClient.open(old.port);
     idle.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -155,7 +161,7 @@ describe("a takeover", () => {
 
   test("of changed clients: what the old one acknowledged is there, what comes later acts", async () => {
     await using backends = startHelloBackends(1);
-    const place = { database: await sqlite.create(), backends: backends.urls, env: OPEN };
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
     await using old = await start(place, 0, false);
     const acknowledged: string[] = [];
     const refused: string[] = [];
@@ -187,7 +193,7 @@ describe("a takeover", () => {
   test("with fewer and with more workers than before", async () => {
     await using backends = startHelloBackends(1);
     const place = { database: await sqlite.create(), backends: backends.urls };
-    const sized = (workers: string) => ({ ...place, env: { ...OPEN, WORKERS: workers } });
+    const sized = (workers: string) => ({ ...place, env: { ...open, WORKERS: workers } });
     let gateway = await start(sized("3"), 0, false);
     const { port } = gateway;
     const load = new SteadyLoad({ port, path: "/", connections: 12, reconnect: true }, isHello);
@@ -211,9 +217,9 @@ describe("a takeover", () => {
 
   test("of another port or another database's gateway is refused, and that one goes on", async () => {
     await using backends = startHelloBackends(1);
-    const place = { database: await sqlite.create(), backends: backends.urls, env: OPEN };
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
     await using old = await start(place, 0, false);
-    const otherPort = await failure(start({ ...place, env: { ...OPEN, PORT: "1" } }, 1, true));
+    const otherPort = await failure(start({ ...place, env: { ...open, PORT: "1" } }, 1, true));
     expect(otherPort).toMatch(/exited with 75.*listens on .*not on/s);
     const elsewhere = { ...place, database: await sqlite.create() };
     expect(await failure(start(elsewhere, old.port, true))).toMatch(/exited with 75.*in use/s);
@@ -222,7 +228,7 @@ describe("a takeover", () => {
 
   test("whose new process dies half-way leaves the old one deciding, with all its buckets", async () => {
     await using backends = startHelloBackends(1);
-    const place = { database: await sqlite.create(), backends: backends.urls, env: OPEN };
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
     await using old = await start(place, 0, false);
     await old.createClient({ client_id: "kept", capacity: 300, rate_per_sec: 0.001 });
     const load = { port: old.port, path: "/?client_id=kept", connections: 4 };
