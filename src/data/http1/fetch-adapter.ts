@@ -102,6 +102,9 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     const url = `http://${host === "" ? "localhost" : host}${target}`;
     const body = head.length === 0 ? null : this.#stream();
     const request = requestOf(url, { method, headers: headersOf(head), body });
+    if (request === null && !URL.canParse(url)) {
+      return unfit(400, "The Host makes no URL, such as an address with a number too large.");
+    }
     if (request?.method !== method) {
       return unfit(501, "This method is not forwarded.");
     }

@@ -85,6 +85,20 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(backend.requests).toHaveLength(0);
     });
 
+    test.each(["1.1.1.256", "[1::2::3]", "a%20b"])(
+      "a Host that makes no URL is forwarded, or 400 where fetch needs one: %s",
+      async (host) => {
+        using backend = rawBackend();
+        await using proxy = startProxy({ transport, backends: [backend.url] });
+        using client = await RawClient.connect(proxy.port);
+        await client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        await client.until(({ text }) => text.includes("\r\n\r\n"));
+        expect(client.text).toStartWith(transport === "fetch" ? "HTTP/1.1 400 " : "HTTP/1.1 200 ");
+        const hosts = backend.requests.map((request) => valuesOf(request, "host"));
+        expect(hosts).toEqual(transport === "fetch" ? [] : [[host]]);
+      },
+    );
+
     test("the environment's proxies are not between the gateway and its backends", async () => {
       using backend = rawBackend();
       await using proxy = startProxy({ transport, backends: [backend.url] });

@@ -42,7 +42,7 @@ export const BACKENDS: readonly Family[] = [
   perBackend(
     "gateway_backend_requests_total",
     "counter",
-    "Requests sent to the backend, retries included.",
+    "Requests the backend was chosen for, retries included.",
     ({ requests }) => requests,
   ),
   perBackend(
