@@ -5,6 +5,7 @@
 
 import { ID_REF, SLOT_INTS } from "./bucket-layout.ts";
 import { MAX_CLIENT_ID_LENGTH } from "./clients.ts";
+import { growable, growTo } from "./growable.ts";
 
 const BLOCK_BYTES = 16;
 const MAX_BLOCKS = MAX_CLIENT_ID_LENGTH / BLOCK_BYTES;
@@ -17,19 +18,21 @@ const NO_ID = 0;
 export const MAX_IDS = 2 ** (32 - LENGTH_BITS) / MAX_BLOCKS;
 
 export class ClientIds {
-  readonly #bytes: Buffer;
+  readonly #memory: SharedArrayBuffer;
+  readonly #bytes: Uint8Array;
   readonly #cells: Int32Array;
   /** Writer's own: blocks used so far (block 0 never is), and freed runs by length in blocks. */
   #used = 1;
   readonly #freed: number[][] = Array.from({ length: MAX_BLOCKS + 1 }, () => []);
 
-  /** Room for the longest id in every slot; pages are touched only as ids come. */
+  /** Room for the longest id in every slot, used only as ids come. */
   static reserve(slots: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(Math.min(slots + 1, MAX_IDS) * MAX_CLIENT_ID_LENGTH);
+    return growable(Math.min(slots + 1, MAX_IDS) * MAX_CLIENT_ID_LENGTH);
   }
 
   constructor(memory: SharedArrayBuffer, slots: SharedArrayBuffer) {
-    this.#bytes = Buffer.from(memory);
+    this.#memory = memory;
+    this.#bytes = new Uint8Array(memory);
     this.#cells = new Int32Array(slots);
   }
 
@@ -47,7 +50,7 @@ export class ClientIds {
   textOf(slot: number): string {
     const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
     const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;
-    return this.#bytes.toString("latin1", start, start + (ref & LENGTH_MASK) + 1);
+    return Buffer.from(this.#memory, start, (ref & LENGTH_MASK) + 1).toString("latin1");
   }
 
   /**
@@ -71,7 +74,9 @@ export class ClientIds {
 
   #grow(blocks: number): number {
     const start = this.#used;
-    if ((start + blocks) * BLOCK_BYTES > this.#bytes.length) return -1;
+    const end = (start + blocks) * BLOCK_BYTES;
+    if (end > this.#memory.maxByteLength) return -1;
+    growTo(this.#memory, end);
     this.#used += blocks;
     return start;
   }

@@ -1,6 +1,7 @@
 // Finds a client's slot by its id: open addressing with linear probing in shared memory, one writer,
-// readers without locks. There are two areas; one is published. To grow, or to get rid of removed
-// entries, the writer builds the other area and publishes it with one store; readers go on meanwhile.
+// readers without locks. There are two areas of every size; one of all is published. To grow, or to
+// get rid of removed entries, the writer builds another and publishes it with one store; readers go on
+// meanwhile. The areas lie by size, so that the memory in use grows with the clients.
 // A find that hits is right because it compared the id; a find that misses is right only if the
 // published area is still the same afterwards, else it looks again.
 //
@@ -13,6 +14,7 @@
 
 import type { ClientIds } from "./client-ids.ts";
 import { MAX_CLIENT_ID_LENGTH } from "./clients.ts";
+import { growable, growTo } from "./growable.ts";
 
 const PUBLISHED = 0;
 const SEED = 1;
@@ -33,15 +35,14 @@ export class ClientIndex {
   readonly #cells: Int32Array;
   readonly #ids: ClientIds;
   readonly #seed: number;
-  readonly #areaInts: number;
+  readonly #memory: SharedArrayBuffer;
   /** Writer's own: cells that hold a client, and cells that are not empty. */
   #live = 0;
   #occupied = 0;
 
-  /** Two areas of at least two cells a client. */
+  /** Two areas of each size, up to at least two cells a client, used only as clients come. */
   static reserve(maxClients: number): SharedArrayBuffer {
-    const areaInts = 2 * 2 ** logFor(maxClients, 0.5);
-    const memory = new SharedArrayBuffer(4 * (HEADER_INTS + 2 * areaInts));
+    const memory = growable(4 * areasEnd(logFor(maxClients, 0.5)));
     const cells = new Int32Array(memory);
     cells[SEED] = crypto.getRandomValues(new Int32Array(1))[0]!;
     cells[PUBLISHED] = SMALLEST_LOG;
@@ -52,7 +53,7 @@ export class ClientIndex {
     this.#cells = new Int32Array(memory);
     this.#ids = ids;
     this.#seed = this.#cells[SEED]!;
-    this.#areaInts = (this.#cells.length - HEADER_INTS) / 2;
+    this.#memory = memory;
   }
 
   /** The client's slot, or -1. Any thread; allocates nothing. */
@@ -77,7 +78,7 @@ export class ClientIndex {
   remove(id: string, slot: number): boolean {
     const published = Atomics.load(this.#cells, PUBLISHED);
     const mask = 2 ** (published & LOG_MASK) - 1;
-    const area = this.#areaOf(published);
+    const area = areaOf(published);
     let at = hashOf(id, this.#seed) & mask;
     for (let found = 0; ; at = (at + 1) & mask) {
       found = Atomics.load(this.#cells, area + at * 2 + 1);
@@ -91,7 +92,7 @@ export class ClientIndex {
 
   #search(published: number, hash: number, id: string): number {
     const mask = 2 ** (published & LOG_MASK) - 1;
-    const area = this.#areaOf(published);
+    const area = areaOf(published);
     // The bound matters only to a reader whose area is just being built anew for another size.
     for (let probe = 0, at = hash & mask; probe <= mask; probe++, at = (at + 1) & mask) {
       const cell = area + at * 2;
@@ -106,7 +107,7 @@ export class ClientIndex {
   /** First removed or empty cell; the hash first, the slot publishes it. */
   #place(published: number, hash: number, slot: number): void {
     const mask = 2 ** (published & LOG_MASK) - 1;
-    const area = this.#areaOf(published);
+    const area = areaOf(published);
     let at = hash & mask;
     while (Atomics.load(this.#cells, area + at * 2 + 1) > EMPTY) at = (at + 1) & mask;
     const cell = area + at * 2;
@@ -118,15 +119,18 @@ export class ClientIndex {
 
   #rebuild(): void {
     const old = Atomics.load(this.#cells, PUBLISHED);
-    const end = this.#areaOf(old) + 2 ** (old & LOG_MASK) * 2;
+    const end = areaOf(old) + 2 ** (old & LOG_MASK) * 2;
     const wanted = logFor(this.#live + 1, ROOMY);
-    const log = Math.min(wanted, Math.log2(this.#areaInts / 2));
-    const next = ((old & ~LOG_MASK) ^ AREA_BIT) + VERSION_STEP + log;
-    const area = this.#areaOf(next);
+    let log = wanted;
+    while (areasEnd(log) * 4 > this.#memory.maxByteLength) log--;
+    const other = log === (old & LOG_MASK) ? ~old & AREA_BIT : 0;
+    const next = (old & ~(LOG_MASK | AREA_BIT)) + VERSION_STEP + other + log;
+    growTo(this.#memory, areasEnd(log) * 4);
+    const area = areaOf(next);
     this.#cells.fill(EMPTY, area, area + 2 ** log * 2);
     this.#live = 0;
     this.#occupied = 0;
-    for (let cell = this.#areaOf(old); cell < end; cell += 2) {
+    for (let cell = areaOf(old); cell < end; cell += 2) {
       const slot = this.#cells[cell + 1]!;
       if (slot > EMPTY) this.#place(next, this.#cells[cell]!, slot - 1);
     }
@@ -134,13 +138,23 @@ export class ClientIndex {
     Atomics.exchange(this.#cells, PUBLISHED, next | 0);
   }
 
-  #areaOf(published: number): number {
-    return HEADER_INTS + ((published & AREA_BIT) === 0 ? 0 : this.#areaInts);
-  }
-
   #size(): number {
     return 2 ** (Atomics.load(this.#cells, PUBLISHED) & LOG_MASK);
   }
+}
+
+/** Where the two areas of 2^log cells begin, in ints. */
+function areasStart(log: number): number {
+  return HEADER_INTS + 4 * (2 ** log - 2 ** SMALLEST_LOG);
+}
+
+function areasEnd(log: number): number {
+  return areasStart(log + 1);
+}
+
+function areaOf(published: number): number {
+  const log = published & LOG_MASK;
+  return areasStart(log) + ((published & AREA_BIT) === 0 ? 0 : 2 ** log * 2);
 }
 
 function logFor(clients: number, load: number): number {

@@ -12,6 +12,7 @@ import { ClientIndex } from "./client-index.ts";
 import { CLIENT_ID } from "./clients.ts";
 import { DirtySet } from "./dirty-set.ts";
 import { ADMITTED, type Take, type TakeOutcome } from "./gcra.ts";
+import { growable, growTo } from "./growable.ts";
 import { Quarantine } from "./quarantine.ts";
 
 /** Plain data, postable to any worker. */
@@ -26,6 +27,7 @@ export interface ClientTableMemory {
 
 export class ClientTable {
   readonly #maxClients: number;
+  readonly #slots: SharedArrayBuffer;
   readonly #header: Int32Array;
   readonly #buckets: BucketTable;
   readonly #writer: BucketWriter;
@@ -36,7 +38,7 @@ export class ClientTable {
 
   /**
    * Reserves address space for `maxClients` (1 to 4,194,304, the default), 256 bytes each or less.
-   * Memory is touched as clients come: 121 MB for 10^6 ids of up to 16 characters.
+   * Memory is used as clients come: 121 MB for 10^6 ids of up to 16 characters.
    */
   static reserve(options: { maxClients?: number } = {}): ClientTableMemory {
     const maxClients = options.maxClients ?? MAX_IDS;
@@ -46,7 +48,7 @@ export class ClientTable {
     return {
       maxClients,
       header: new SharedArrayBuffer(HEADER_BYTES),
-      slots: new SharedArrayBuffer(maxClients * SLOT_BYTES),
+      slots: growable(maxClients * SLOT_BYTES),
       dirty: DirtySet.reserve(maxClients),
       ids: ClientIds.reserve(maxClients),
       index: ClientIndex.reserve(maxClients),
@@ -55,6 +57,7 @@ export class ClientTable {
 
   constructor(memory: ClientTableMemory) {
     this.#maxClients = memory.maxClients;
+    this.#slots = memory.slots;
     this.#header = new Int32Array(memory.header);
     const slots = new BucketSlots(memory.slots);
     this.#buckets = new BucketTable(slots, this.#header);
@@ -167,6 +170,7 @@ export class ClientTable {
     if (rested >= 0) return rested;
     const next = Atomics.load(this.#header, HIGH_WATER);
     if (next === this.#maxClients) return -1;
+    growTo(this.#slots, (next + 1) * SLOT_BYTES);
     Atomics.store(this.#header, HIGH_WATER, next + 1);
     return next;
   }
