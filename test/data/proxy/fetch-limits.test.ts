@@ -57,21 +57,18 @@ describe("an answer", () => {
     expect(valuesOf(answer, "set-cookie")).toEqual(["a=1", "b=2"]);
   });
 
-  test("that breaks off loses its last bytes, seldom not; it never looks whole", async () => {
+  test("that breaks off may lose its last bytes; it never looks whole", async () => {
     using backend = rawBackend(async (_request, { socket, write }) => {
       await write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
       socket.end();
     });
     await using proxy = startProxy({ transport: "fetch", backends: [backend.url] });
-    let kept = 0;
     for (let i = 0; i < 20; i++) {
       using client = await RawClient.connect(proxy.port);
       await client.send(requestText("GET /"));
       await client.untilClosed();
       expect(client.text).not.toContain("\r\n0\r\n");
-      if (client.text.includes("hello")) kept++;
     }
-    expect(kept).toBeLessThan(20);
   });
 
   test("with 256 fields is the largest", async () => {
