@@ -21,6 +21,10 @@ export interface PassageListener {
   onTooLarge(): void;
   /** From now on the answer waits for its next piece, or for its client to take the last one. */
   onWait(whom: "source" | "client"): void;
+  /** The answer's head leaves now. */
+  onHead(): void;
+  /** The answer broke off before its head had left. Has to answer on the exchange. */
+  onBroken(): void;
   onOver(end: PassageEnd): void;
 }
 
@@ -50,7 +54,6 @@ export interface FetchHandlerOptions {
 const NOTHING = Buffer.alloc(0);
 const NEXT_TURN = Promise.resolve();
 const BUG = failure(500, "Internal Server Error", "The gateway failed.");
-const BROKEN_OFF = failure(502, "Bad Gateway", "The backend broke its answer off.");
 /** Bytes of an answer whose head waits for its first piece, so that both leave in one write. */
 const ONE_WRITE = 65_536;
 
@@ -136,8 +139,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   #fail(): void {
     const { exchange } = this;
     if (exchange.status !== 0) return exchange.abort();
-    // Who listens has an answer from elsewhere, which broke off before its head had left.
-    const { status, title, body } = this.listener === null ? BUG : BROKEN_OFF;
+    if (this.listener !== null) return this.listener.onBroken();
+    const { status, title, body } = BUG;
     exchange
       .begin(status, title)
       .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
@@ -198,6 +201,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
 
   #begin({ status, statusText, headers }: Response): void {
+    this.listener?.onHead();
     const date = headers.has("date") ? NOTHING : dateLine();
     const writer = this.exchange.begin(status, reasonBytes(status, statusText), date);
     headers.forEach((value, name) => {

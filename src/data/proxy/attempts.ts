@@ -80,7 +80,7 @@ export class Attempts {
     return null;
   }
 
-  /** The headers of a backend's answer are there. */
+  /** The headers of a backend's answer are there. `Observer.handedOn` follows. */
   answered(exchange: Exchange, status: number): void {
     const { backend } = exchange;
     if (this.#backends.answered(backend, status)) this.#onBackendFailed(backend);

@@ -3,6 +3,7 @@
 
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../shared/clock.ts";
+import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import type { Passage, PassageEnd, PassageListener } from "../http1/fetch-adapter.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -10,7 +11,7 @@ import type { Exchange } from "./exchange.ts";
 import { Fetching, type Forward, tryBackend } from "./forward.ts";
 import { prepareRequest, prepareResponse } from "./headers.ts";
 import type { Observer } from "./observe.ts";
-import { asResponse, CLIENT_LEFT, type OwnAnswer } from "./responses.ts";
+import { asResponse, BACKEND_FAILED, CLIENT_LEFT, type OwnAnswer, send } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
 export interface FetchRelayOptions {
@@ -26,6 +27,7 @@ export class FetchRelay {
   readonly #forward: Forward;
   readonly #maxBody: number;
   readonly #observer: Observer;
+  readonly #watching: Watching;
 
   constructor({ config, backends, attempts, clock, observer }: FetchRelayOptions) {
     const { maxBody, timeouts } = config;
@@ -39,13 +41,13 @@ export class FetchRelay {
     this.#maxBody = maxBody === 0 ? Infinity : maxBody;
     this.attempts = attempts;
     this.#observer = observer;
+    this.#watching = { attempts, observer, deadlines: this.#forward.deadlines };
   }
 
   /** Settles with the headers of the answer. The exchange has a backend to try first. */
   async send(exchange: Exchange, request: Request, passage: Passage): Promise<Response> {
     const fetching = new Fetching(exchange, request);
-    const { deadlines } = this.#forward;
-    passage.listener = new Watched(exchange, passage, this.attempts, fetching, deadlines);
+    passage.listener = new Watched(fetching, passage, this.#watching);
     passage.maxBody = this.#maxBody;
     prepareRequest(exchange, request.headers, passage.exchange.head);
     for (;;) {
@@ -100,6 +102,10 @@ class Listener implements PassageListener {
   onLeft(): void {}
   onTooLarge(): void {}
   onWait(_for: "source" | "client"): void {}
+  onHead(): void {}
+  onBroken(): void {
+    this.#passage.exchange.abort();
+  }
 
   onOver(end: PassageEnd): void {
     const exchange = this.#exchange;
@@ -110,21 +116,27 @@ class Listener implements PassageListener {
   }
 }
 
+interface Watching {
+  readonly attempts: Attempts;
+  readonly observer: Observer;
+  readonly deadlines: Deadlines;
+}
+
 /** Of an answer that a backend makes. */
 class Watched extends Listener {
   readonly #fetching: Fetching;
+  readonly #http: HttpExchange;
   readonly #deadlines: Deadlines;
+  readonly #observer: Observer;
+  /** The client got the head, from the backend or from us. */
+  #headed = false;
 
-  constructor(
-    exchange: Exchange,
-    passage: Passage,
-    attempts: Attempts,
-    fetching: Fetching,
-    deadlines: Deadlines,
-  ) {
-    super(exchange, passage, attempts);
+  constructor(fetching: Fetching, passage: Passage, relay: Watching) {
+    super(fetching.exchange, passage, relay.attempts);
     this.#fetching = fetching;
-    this.#deadlines = deadlines;
+    this.#http = passage.exchange;
+    this.#deadlines = relay.deadlines;
+    this.#observer = relay.observer;
   }
 
   override onLeft(): void {
@@ -140,7 +152,22 @@ class Watched extends Listener {
     else this.#deadlines.renew(this.#fetching);
   }
 
+  override onHead(): void {
+    if (this.#headed) return;
+    this.#headed = true;
+    const { exchange } = this.#fetching;
+    if (!exchange.ownAnswer && exchange.status > 0) this.#observer.handedOn(exchange);
+  }
+
+  override onBroken(): void {
+    this.#headed = true;
+    const { exchange } = this.#fetching;
+    this.#observer.answeredOurselves(exchange, BACKEND_FAILED.status);
+    send(BACKEND_FAILED, exchange, this.#http);
+  }
+
   override onOver(end: PassageEnd): void {
+    this.onHead();
     this.#deadlines.remove(this.#fetching);
     super.onOver(end);
   }

@@ -111,13 +111,17 @@ export class Observer {
 
   /** A backend's headers are there. */
   answered(exchange: Exchange, status: number): void {
-    const { decision, method, sentAt, startedAt, tried } = exchange;
+    const { sentAt, startedAt, tried } = exchange;
     exchange.status = status;
-    this.#metrics.response("backend", status);
-    this.#metrics.answer(NAMES[decision], method, status);
     this.#metrics.observe("upstream", (this.#clock() - sentAt) / SECOND);
     // Of a later try it would be the backends' time.
     if (tried === null) this.#metrics.observe("own", (sentAt - startedAt) / SECOND);
+  }
+
+  /** They go on to the client, or would have, had it not left. Once. */
+  handedOn({ decision, method, status }: Exchange): void {
+    this.#metrics.response("backend", status);
+    this.#metrics.answer(NAMES[decision], method, status);
   }
 
   /** The gateway answers by itself. */

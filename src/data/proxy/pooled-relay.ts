@@ -82,6 +82,7 @@ class Relaying implements RelayPolicy {
 
   answerFields(writer: MessageWriter, _: Relay, head: ResponseHead): void {
     this.#shared.attempts.answered(this.#exchange, head.status);
+    this.#shared.observer.handedOn(this.#exchange);
     answerLines(writer, this.#exchange, head);
   }
 

@@ -645,7 +645,14 @@ describe("a function of fetch's shape", () => {
     const { server, wheel } = serve(
       through((request, passage) => {
         if (request.url.endsWith("/bug")) throw new Error("bug");
-        passage.listener = { onLeft: left.resolve, onTooLarge() {}, onWait() {}, onOver() {} };
+        passage.listener = {
+          onLeft: left.resolve,
+          onTooLarge() {},
+          onHead() {},
+          onBroken() {},
+          onWait() {},
+          onOver() {},
+        };
         return new Promise<Response>(() => {});
       }),
     );

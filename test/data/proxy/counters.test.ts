@@ -5,7 +5,7 @@ import { DECISIONS, METHOD_CLASSES, STATUS_CLASSES } from "../../../src/shared/m
 import type { MetricsTable } from "../../../src/shared/metrics-table.ts";
 import { answering, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
-import { RawClient } from "../../support/raw-client.ts";
+import { RawClient, valuesOf } from "../../support/raw-client.ts";
 
 /** `admitted GET 2xx`: those that are not zero. */
 function answers(metrics: MetricsTable): Record<string, number> {
@@ -126,4 +126,23 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     expect(answers(proxy.metrics)).toEqual({ "admitted POST 5xx": 1 });
     expect(proxy.metrics.histogram("own").buckets.every((count) => count === 0)).toBe(true);
   });
+});
+
+test("fetch: an answer that breaks off before its head has left is a 502 like any other, and counts as that", async () => {
+  using backend = rawBackend(async (_, { socket, write }) => {
+    await write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    socket.end();
+  });
+  await using proxy = startProxy({ transport: "fetch", backends: [backend.url] });
+  using client = await RawClient.connect(proxy.port);
+  const answer = await client.exchange(requestText("GET /"));
+  expect(answer.status).toBe(502);
+  const fields = ["x-request-id", "ratelimit-policy", "ratelimit", "date"];
+  for (const name of fields) expect([name, valuesOf(answer, name).length]).toEqual([name, 1]);
+  await proxy.idle();
+  expect(answers(proxy.metrics)).toEqual({ "admitted GET 5xx": 1 });
+  expect(proxy.metrics.total("responses_gateway_5xx")).toBe(1);
+  expect(proxy.metrics.total("responses_backend_2xx")).toBe(0);
+  expect(proxy.metrics.total("upstream_reset")).toBe(1);
+  expect(proxy.logLines()).toMatchObject([{ status: 502, backend: backend.url }]);
 });
