@@ -98,12 +98,21 @@ function jsonName(name: string): string {
 let lastTime = Number.NaN;
 let lastIso = "";
 
-function isoTime(time: number): string {
+/** ISO 8601 with milliseconds, of milliseconds since 1970. */
+export function isoTime(time: number): string {
   if (time !== lastTime) {
     lastIso = new Date(time).toISOString();
     lastTime = time;
   }
   return lastIso;
+}
+
+/**
+ * A whole line from an object that has the line's own four fields first, for whoever writes very many
+ * of one kind: a third of the time of a logger. Numbers must be finite; undefined is left out.
+ */
+export function jsonLineOf(object: Readonly<Record<string, unknown>>): string {
+  return bare(JSON.stringify(object)) + "\n";
 }
 
 function jsonValue(value: string | number | boolean | null): string {

@@ -2,7 +2,7 @@
 // second the records become lines in one piece. Owned by one worker. Query values whose names sound
 // secret never reach a line; `client_id` does.
 
-import { createLogger, type Logger } from "../../shared/log.ts";
+import { createLogger, isoTime, jsonLineOf } from "../../shared/log.ts";
 import type { Decision, Exchange } from "./exchange.ts";
 
 export interface AccessLogOptions {
@@ -35,6 +35,8 @@ interface Entry {
   readonly brokenBy: Exchange["brokenBy"];
 }
 
+const COMPONENT = "access";
+const MESSAGE = "request";
 const MAX_ENTRIES = 256;
 const MAX_DELAY_MS = 100;
 
@@ -44,7 +46,13 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
   let time = 0;
   let lines = "";
   const writer = { write: (line: string) => void (lines += line) };
-  const log = createLogger({ level: "info", format, component: "access", writer, now: () => time });
+  const log = createLogger({
+    level: "info",
+    format,
+    component: COMPONENT,
+    writer,
+    now: () => time,
+  });
 
   const flush = (): void => {
     if (timer !== null) clearTimeout(timer);
@@ -54,7 +62,8 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
     lines = "";
     for (const entry of batch) {
       time = entry.time;
-      writeEntry(log, entry);
+      if (format === "json") lines += jsonLineOf(jsonEntry(entry));
+      else log.info(MESSAGE, fieldsOf(entry));
     }
     if (lines !== "") write(lines);
   };
@@ -85,8 +94,19 @@ function entryOf(exchange: Exchange, elapsed: number): Entry {
   };
 }
 
-function writeEntry(log: Logger, entry: Entry): void {
-  log.info("request", {
+/** The same line as the logger's, in the order of its fields. */
+function jsonEntry(entry: Entry): Readonly<Record<string, unknown>> {
+  return {
+    time: isoTime(entry.time),
+    level: "info",
+    component: COMPONENT,
+    message: MESSAGE,
+    ...fieldsOf(entry),
+  };
+}
+
+function fieldsOf(entry: Entry) {
+  return {
     request_id: entry.requestId,
     trace_id: entry.traceId,
     client: entry.client,
@@ -99,7 +119,7 @@ function writeEntry(log: Logger, entry: Entry): void {
     method: entry.method,
     path: redact(entry.target),
     broken_by: entry.brokenBy ?? undefined,
-  });
+  };
 }
 
 /** Parts that make a parameter's name sound secret wherever they stand in it. */
@@ -108,10 +128,16 @@ const SECRET_PART =
 /** Names that are secret as a whole; inside other words they are harmless (`monkey`, `author`). */
 const SECRET_NAME = /^(auth|authorization|key|code|sig|hmac|pass|jwt|sid|otp|pin)$/i;
 
+/** Whether there may be any of both, seen in one look; an escape may hide one. */
+const SUSPECT = new RegExp(
+  `%|${SECRET_PART.source}|[?&](?:${SECRET_NAME.source.slice(2, -2)})=`,
+  "i",
+);
+
 /** The target with `***` in place of each query value whose name sounds secret. */
 export function redact(target: string): string {
   const query = target.indexOf("?");
-  if (query < 0) return target;
+  if (query < 0 || !SUSPECT.test(target)) return target;
   const parameters = target.slice(query + 1).split("&");
   const shown = parameters.map((parameter) => {
     const equals = parameter.indexOf("=");
