@@ -38,6 +38,8 @@ export interface CallOwner {
    */
   onAnswer(head: ResponseHead, bytes: Buffer, start: number, end: number, last: boolean): void;
   onAnswerBody(bytes: Buffer, start: number, end: number, last: boolean): void;
+  /** All of these bytes was handed out, and they are the owner's now. */
+  onAnswerRead(bytes: Buffer): void;
   /** What `write` had to keep has gone out. */
   onCallDrain(): void;
   onCallFailure(failure: CallFailure, detail: string): void;
@@ -67,6 +69,11 @@ export class Call {
     if (this.#connection === null) return true;
     if (last) this.sent = true;
     return this.#connection.write(bytes, start, end, transient);
+  }
+
+  /** Nobody else will look at these bytes again; pieces of them may have been written. */
+  release(bytes: Buffer): void {
+    this.#connection?.release(bytes);
   }
 
   /** Holds the answer's body back, but for what has been read already. */

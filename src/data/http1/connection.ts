@@ -240,7 +240,13 @@ export class Connection implements DeadlineOwner, RawEnd {
     const { body } = this;
     if (!body.wanted) return false;
     const held = this.#held;
-    held.from = body.feed(held.bytes, held.from, held.to);
+    const { bytes } = held;
+    held.from = body.feed(bytes, held.from, held.to);
+    // The head lies in the first of them, and is read on.
+    if (held.size === 0 && bytes !== this.head.bytes) {
+      held.clear();
+      body.consumer?.onBodyRead?.(bytes);
+    }
     if (body.fault !== "") {
       if (this.#doing === Doing.DISCARD) this.#linger();
       else this.refuse(400, body.fault);

@@ -122,6 +122,11 @@ export class Exchange {
     return this.#emit(bytes, start, end, last);
   }
 
+  /** Nobody else will look at these bytes again; pieces of them may have been written. */
+  release(bytes: Buffer): void {
+    this.#connection.wire.release(bytes);
+  }
+
   end(): void {
     this.write(CRLF_BYTES, 0, 0, true);
   }

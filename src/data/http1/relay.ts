@@ -165,6 +165,10 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     this.onCallFailure("too_large", `more than ${this.#policy.maxBody} bytes`);
   }
 
+  onBodyRead(bytes: Buffer): void {
+    if (this.#kept === null) this.#call?.release(bytes);
+  }
+
   #pass(bytes: Buffer, start: number, end: number, last: boolean): boolean {
     return this.#call === null
       ? this.#send(bytes, start, end, last)
@@ -205,6 +209,10 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
 
   onAnswerBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     this.#relayed(this.exchange.write(bytes, start, end, last), last);
+  }
+
+  onAnswerRead(bytes: Buffer): void {
+    this.exchange.release(bytes);
   }
 
   #relayed(free: boolean, last: boolean): void {

@@ -11,6 +11,8 @@ export interface BodyConsumer {
    * The end may come alone, with no bytes.
    */
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void;
+  /** All of these bytes was handed out, and they are the consumer's now. */
+  onBodyRead?(bytes: Buffer): void;
   /** It gets larger than was allowed, and no more of it comes. Only where a limit was given. */
   onTooLarge?(): void;
 }

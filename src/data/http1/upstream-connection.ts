@@ -94,6 +94,10 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     if (this.#doing === Doing.IDLE) this.#close();
   }
 
+  release(bytes: Buffer): void {
+    this.#wire?.release(bytes);
+  }
+
   // ── events of the socket ──────────────────────────────────────────────────────────────────────
 
   /** There is a connection, over which TLS may still have to begin. False: it is not wanted. */
@@ -128,8 +132,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
         this.#call!.answered = true;
         return this.#readHead(bytes);
       case Doing.BODY:
-        if (this.deadline.due !== Infinity) this.#watchBody();
-        return this.#readBody(bytes, 0, bytes.length);
+        return this.#readMore(bytes);
       case Doing.RAW:
         return this.#raw!.onRaw(bytes, 0, bytes.length);
       default:
@@ -175,6 +178,13 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     if (this.#doing === Doing.HEAD) return this.#fail("header_timeout", "no answer in time");
     if (this.#doing === Doing.BODY) return this.#fail("silent", "no more of the answer in time");
     if (this.#doing === Doing.IDLE) this.#close();
+  }
+
+  #readMore(bytes: Buffer): void {
+    const { owner } = this.#call!;
+    if (this.deadline.due !== Infinity) this.#watchBody();
+    this.#readBody(bytes, 0, bytes.length);
+    owner.onAnswerRead(bytes);
   }
 
   // ── the answer ────────────────────────────────────────────────────────────────────────────────
@@ -233,9 +243,13 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
       this.#decoder.reset();
     }
     this.#readBody(bytes, from, to, head);
-    if (this.#doing !== Doing.BODY) return;
-    this.#eventStream = isEventStream(head);
-    this.#watchBody();
+    if (this.#call === call && this.#doing === Doing.BODY) {
+      this.#eventStream = isEventStream(head);
+      this.#watchBody();
+    }
+    // The head was read with them, and is not looked at again.
+    if (this.#held.bytes === bytes) this.#held.clear();
+    call.owner.onAnswerRead(bytes);
   }
 
   /** The backend has time until its next bytes, unless it is the client that is waited for. */

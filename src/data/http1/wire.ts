@@ -12,6 +12,9 @@ import type { Socket } from "bun";
  */
 export const KEEP_ALIVE_MS = 30_000;
 
+/** Bytes: smaller pieces are left to the collector. */
+const WORTH_RELEASING = 16_384;
+
 export interface RawSocket extends Pick<
   Socket<unknown>,
   "write" | "pause" | "resume" | "shutdown" | "terminate" | "remoteAddress"
@@ -32,6 +35,8 @@ export class Wire {
   /** The other side ended its direction. */
   ended = false;
   #queue: Buffer[] = [];
+  /** Released, yet parts of them may be in the queue. */
+  #released: Buffer[] = [];
   #shutdownWhenSent = false;
   #shutdown = false;
 
@@ -76,8 +81,26 @@ export class Wire {
       }
       this.#queue.shift();
     }
+    this.#freeReleased();
     if (this.#shutdownWhenSent && !this.closed) this.#shutdownNow();
     return true;
+  }
+
+  /**
+   * Nobody will look at these bytes again, but for what of them waits here to be written. Their memory
+   * is given back at once or with the last of it: the collector knows nothing of what lies behind a
+   * buffer, and would let a hundred megabytes of a fast body pile up.
+   */
+  release(bytes: Buffer): void {
+    if (bytes.length < WORTH_RELEASING) return;
+    if (this.queued === 0) free(bytes);
+    else this.#released.push(bytes);
+  }
+
+  #freeReleased(): void {
+    if (this.#released.length === 0) return;
+    for (const bytes of this.#released) free(bytes);
+    this.#released = [];
   }
 
   pause(): void {
@@ -128,7 +151,13 @@ export class Wire {
     this.closed = true;
     this.queued = 0;
     this.#queue = [];
+    this.#freeReleased();
   }
+}
+
+/** The bytes are gone: whatever still refers to them is empty. */
+function free(bytes: Buffer): void {
+  (bytes.buffer as ArrayBuffer).transfer(0);
 }
 
 /** One end of a connection that left HTTP: bytes both ways until both directions end. */

@@ -48,6 +48,7 @@ test("a connection to an address that is not accepted carries nothing", async ()
       onInterim() {},
       onAnswer() {},
       onAnswerBody() {},
+      onAnswerRead() {},
       onCallDrain() {},
       onCallFailure: resolve,
     },
