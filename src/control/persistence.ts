@@ -4,9 +4,10 @@
 
 import type { Logger } from "../shared/log.ts";
 import type { ClientRegistry } from "./clients/registry.ts";
-import type { BucketBatch } from "./clients/repository.ts";
+import { SlotSet } from "./clients/slot-set.ts";
 import type { Store } from "./db/store.ts";
 import { StoreUnavailable } from "./db/unavailable.ts";
+import { StoredBuckets } from "./stored-buckets.ts";
 
 const PING_EVERY_MS = 5_000;
 
@@ -43,7 +44,8 @@ export class Persistence {
   readonly #log: Logger;
   readonly #onFlush: (report: FlushReport) => void;
   /** Slots whose tokens changed since they were last written. */
-  readonly #pending = new Set<number>();
+  readonly #pending = new SlotSet();
+  readonly #buckets: StoredBuckets;
   #flushing: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #stopped = false;
@@ -56,6 +58,7 @@ export class Persistence {
   constructor(options: PersistenceOptions) {
     this.#store = options.store;
     this.#registry = options.registry;
+    this.#buckets = new StoredBuckets(options.store.clients, options.registry);
     this.#intervalMs = options.intervalMs;
     this.#pingEveryMs = options.pingEveryMs ?? PING_EVERY_MS;
     this.#log = options.log.child("persistence");
@@ -102,12 +105,15 @@ export class Persistence {
   async #run(): Promise<void> {
     this.#registry.drainDirty((slot) => this.#pending.add(slot));
     const idle = this.#up && performance.now() - this.#lastContact < this.#pingEveryMs;
-    if (this.#pending.size === 0 && idle) return;
+    const nothing = this.#pending.size === 0 && (this.#buckets.tidy || this.#stopped);
+    if (nothing && idle) return;
     const started = performance.now();
     let written = 0;
     try {
-      if (this.#pending.size === 0) await this.#store.ping();
-      else written = await this.#writeAll();
+      if (nothing) await this.#store.ping();
+      written = await this.#buckets.write(this.#pending);
+      // Nobody waits for it.
+      if (!this.#stopped) await this.#buckets.keepTidy(written);
       this.#succeeded();
     } catch (error) {
       this.#failed(error);
@@ -122,37 +128,6 @@ export class Persistence {
       failures: this.#failures,
       lastSuccessAt: this.#lastSuccessAt,
     });
-  }
-
-  async #writeAll(): Promise<number> {
-    const slots = [...this.#pending];
-    const size = this.#store.clients.batchSize;
-    let written = 0;
-    for (let start = 0; start < slots.length; start += size) {
-      const part = slots.slice(start, start + size);
-      const batch = this.#read(part);
-      if (batch.clientIds.length > 0) await this.#store.clients.saveBuckets(batch);
-      for (const slot of part) this.#pending.delete(slot);
-      written += batch.clientIds.length;
-      // SQLite answers without ever returning to the event loop.
-      await nextTurn();
-    }
-    return written;
-  }
-
-  #read(slots: readonly number[]): BucketBatch {
-    const bucket = { clientId: "", version: 0, tokens: 0 };
-    const clientIds: string[] = [];
-    const versions: number[] = [];
-    const tokens: number[] = [];
-    for (const slot of slots) {
-      // A client removed since the take has no row to write.
-      if (!this.#registry.read(slot, bucket)) continue;
-      clientIds.push(bucket.clientId);
-      versions.push(bucket.version);
-      tokens.push(bucket.tokens);
-    }
-    return { clientIds, versions, tokens, at: this.#registry.wallNow() };
   }
 
   #succeeded(): void {
@@ -174,8 +149,4 @@ export class Persistence {
       pending: this.#pending.size,
     });
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -53,6 +53,26 @@ export class ClientIds {
     return Buffer.from(this.#memory, start, (ref & LENGTH_MASK) + 1).toString("latin1");
   }
 
+  /** Writes the id's bytes to `target` from `at` on; how many, 1 to 128. */
+  copy(slot: number, target: Uint8Array, at: number): number {
+    const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
+    const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;
+    const length = (ref & LENGTH_MASK) + 1;
+    for (let i = 0; i < length; i++) target[at + i] = this.#bytes[start + i]!;
+    return length;
+  }
+
+  /** Whether the slot's id is these bytes. Any thread, any slot. */
+  equalsBytes(slot: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
+    if (ref === NO_ID || (ref & LENGTH_MASK) !== to - from - 1) return false;
+    const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES - from;
+    for (let i = from; i < to; i++) {
+      if (this.#bytes[start + i] !== bytes[i]) return false;
+    }
+    return true;
+  }
+
   /**
    * Writer only: stores the id of an unused slot, and frees the bytes of the slot's former id, which
    * nobody can be looking at any more. False when the arena has no room; the slot then has no id.

@@ -104,6 +104,16 @@ export class ClientTable {
     return this.#ids.textOf(slot);
   }
 
+  /** The id as bytes, written to `target` from `at` on; how many, 1 to 128. */
+  copyId(slot: number, target: Uint8Array, at: number): number {
+    return this.#ids.copy(slot, target, at);
+  }
+
+  /** Whether a slot below `slots` has this id; the client may be gone. */
+  hasId(slot: number, bytes: Uint8Array, from: number, to: number): boolean {
+    return this.#ids.equalsBytes(slot, bytes, from, to);
+  }
+
   /** Tokens a second as configured; 0 when the client is gone. */
   ratePerSec(slot: number): number {
     return this.#buckets.ratePerSec(slot);

@@ -2,6 +2,7 @@
 // fails under load.
 
 import { expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,6 +92,48 @@ test("kill -9 under load: the next start has all but the last flush interval's c
   });
   await load.done;
   expect(load.with(200)).toBe(100);
+});
+
+test("kill -9 after very many clients changed at once: the next start knows every one of them", async () => {
+  await using folder = await temporaryFolder();
+  await using backends = startHelloBackends(1);
+  const count = 2_500;
+  const options = {
+    backends: backends.urls,
+    cwd: folder.path,
+    // All of them within one interval, so that they are written together.
+    env: { HEALTH_PATH, FLUSH_INTERVAL: "8s", ACCESS_LOG: "off" },
+  };
+  const ids = Array.from({ length: count }, (_, i) => `many-${i}`);
+  const one = (client_id: string): string =>
+    `${JSON.stringify({ client_id, capacity: 10, rate_per_sec: 0.001 })}\n`;
+  {
+    await using gateway = await Gateway.start(options);
+    const body = ids.map(one).join("");
+    const headers = { "content-type": "application/x-ndjson" };
+    const put = await fetch(`${gateway.url}/clients`, { method: "PUT", headers, body });
+    expect(put.status).toBe(200);
+    for (let i = 0; i < count; i += 50) {
+      const some = ids.slice(i, i + 50);
+      await Promise.all(some.map((id) => fetch(`${gateway.url}/?client_id=${id}`)));
+    }
+    while ((await metric(gateway, "gateway_flushed_clients_total")) < count) await Bun.sleep(50);
+    await gateway.kill();
+  }
+  const file = new Database(join(folder.path, "gateway.db"));
+  const { entries } = file
+    .query<{ entries: number }, []>("SELECT sum(entries) entries FROM bucket_journal")
+    .get()!;
+  file.close();
+  expect(entries).toBeGreaterThan(2_000);
+  await using gateway = await Gateway.start(options);
+  for (let i = 0; i < count; i += 50) {
+    for (const tokens of await Promise.all(
+      ids.slice(i, i + 50).map((id) => tokensOf(gateway, id)),
+    )) {
+      expect(tokens).toBeCloseTo(9, 0);
+    }
+  }
 });
 
 test("a wall clock that is stepped moves no bucket, and no request notices", async () => {

@@ -156,7 +156,9 @@ export async function seed(
     const client = new Database(config.path);
     client.run(
       `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
-       INSERT INTO clients SELECT 'client-' || i, ${columns} FROM n`,
+       INSERT INTO clients (client_id, capacity, rate_per_sec, tokens, tokens_at, version,
+         tokens_version, created_at, updated_at)
+       SELECT 'client-' || i, ${columns} FROM n`,
       [count],
     );
     client.close();

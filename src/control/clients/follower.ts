@@ -6,6 +6,7 @@
 import type { Logger } from "../../shared/log.ts";
 import type { ChangeFeed } from "../db/change-feed.ts";
 import { StoreUnavailable } from "../db/unavailable.ts";
+import { JournalReplay } from "./journal-replay.ts";
 import type { ClientRegistry } from "./registry.ts";
 import type { ClientRow, ClientsRepository } from "./repository.ts";
 import type { Turns } from "./turns.ts";
@@ -46,9 +47,15 @@ export class Follower {
 
   /** Fills the empty table. Rejects with `StoreUnavailable`. The number of clients. */
   async restore(): Promise<number> {
+    const { journal } = this.#repository;
+    const replay = journal && new JournalReplay(this.#registry, this.#log);
     await this.#eachPage((rows) => {
-      for (const row of rows) this.#apply(row);
+      for (const row of rows) {
+        this.#apply(row);
+        replay?.restored(row);
+      }
     });
+    if (journal) await replay?.run(journal);
     // Nothing was taken yet, so nothing needs to be written.
     this.#registry.drainDirty(() => undefined);
     return this.#registry.size;

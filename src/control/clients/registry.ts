@@ -6,7 +6,9 @@ import type { ClientTable, ClientTableMemory } from "../../shared/client-table.t
 import type { Client } from "../../shared/clients.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { newTake, type Take } from "../../shared/gcra.ts";
+import type { PackedBuckets, UnpackedBuckets } from "./packed-buckets.ts";
 import { tokensNow, type ClientRow } from "./repository.ts";
+import { SlotSet } from "./slot-set.ts";
 
 /** `known`: the table holds this version or a newer one. `full`: there is no room for it. */
 export type Applied = "added" | "changed" | "known" | "full";
@@ -23,6 +25,8 @@ export interface RegistryOptions {
 }
 
 export class ClientRegistry {
+  /** Slots whose newest stored tokens may be in the database's journal, not in the client's row. */
+  readonly journaled = new SlotSet();
   readonly #table: ClientTable;
   readonly #maxClients: number;
   readonly #clock: Clock;
@@ -70,6 +74,14 @@ export class ClientRegistry {
     return this.#table.find(clientId);
   }
 
+  /** As `slotOf`; quick if the client is in the slot `guess`. */
+  slotOfEntry(entry: UnpackedBuckets, guess: number): number {
+    const { bytes, idStart, idEnd } = entry;
+    const right = guess >= 0 && guess < this.#slots;
+    if (right && this.#table.hasId(guess, bytes, idStart, idEnd)) return guess;
+    return this.#table.find(entry.clientId);
+  }
+
   /** The version that the table holds; 0 when it does not hold the client. */
   versionOf(clientId: string): number {
     const slot = this.#table.find(clientId);
@@ -95,6 +107,20 @@ export class ClientRegistry {
     this.#table.change(slot, row, tokens, now);
     this.#versions[slot] = version;
     return "changed";
+  }
+
+  /**
+   * For the start: tokens of this version that the journal held at `at` (wall clock, milliseconds),
+   * newer than the row's. False when the table holds another version.
+   */
+  refresh(slot: number, version: number, tokens: number, at: number): boolean {
+    const now = this.#clock();
+    if (this.#versions[slot] !== version || !this.#table.peek(slot, now, this.#take)) return false;
+    const limit = { capacity: this.#take.limit, ratePerSec: this.#table.ratePerSec(slot) };
+    const left = tokensNow({ ...limit, tokens, tokensAt: at }, this.#wallClock());
+    this.#table.change(slot, limit, left, now);
+    this.journaled.add(slot);
+    return true;
   }
 
   /** The row is gone. False when the table did not hold it. */
@@ -123,6 +149,12 @@ export class ClientRegistry {
     out.version = this.#versions[slot]!;
     out.tokens = this.#take.remaining;
     return true;
+  }
+
+  /** As `read`, with the id as bytes. */
+  pack(slot: number, into: PackedBuckets): void {
+    if (!this.#table.peek(slot, this.#clock(), this.#take)) return;
+    into.add(this.#table, slot, this.#versions[slot]!, this.#take.remaining);
   }
 
   drainDirty(visit: (slot: number) => void): void {

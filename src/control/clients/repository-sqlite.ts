@@ -6,7 +6,9 @@ import type { Database, Statement } from "bun:sqlite";
 import { and, eq, inArray, max, sql } from "drizzle-orm";
 import { drizzle, type BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { clients } from "../db/schema-sqlite.ts";
-import { asUnavailable } from "../db/unavailable.ts";
+import { unsynced } from "../db/sqlite.ts";
+import { attempt } from "../db/unavailable.ts";
+import { SqliteJournal } from "./journal-sqlite.ts";
 import type {
   BucketBatch,
   ClientDefinition,
@@ -23,17 +25,19 @@ const row = {
   tokensAt: clients.tokensAt,
   version: clients.version,
   tokensVersion: clients.tokensVersion,
+  journalSeen: clients.journalSeen,
 };
 
 /** By hand: through drizzle a page takes twice as long, and a start reads all of them. */
 const PAGE = `
   SELECT client_id clientId, capacity, rate_per_sec ratePerSec, tokens, tokens_at tokensAt, version,
-    tokens_version tokensVersion
+    tokens_version tokensVersion, journal_seen journalSeen
   FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?`;
 
 export class SqliteClients implements ClientsRepository {
   // 2,000 updates in one transaction were measured at 5 to 8 ms, all of it on the main thread.
   readonly batchSize = 1_000;
+  readonly journal: SqliteJournal;
   readonly #client: Database;
   readonly #db: BunSQLiteDatabase;
   readonly #saveBucket: Statement;
@@ -45,21 +49,24 @@ export class SqliteClients implements ClientsRepository {
   constructor(client: Database) {
     this.#client = client;
     this.#db = drizzle({ client });
+    this.journal = new SqliteJournal(client);
     const newest = this.#db.select({ version: max(clients.version) }).from(clients);
     this.#lastVersion = newest.get()?.version ?? 0;
     this.#saveBucket = client.prepare(
-      "UPDATE clients SET tokens = ?, tokens_at = ? WHERE client_id = ? AND version = ?",
+      `UPDATE clients SET tokens = ?, tokens_at = ?, journal_seen = ?
+      WHERE client_id = ? AND version = ?`,
     );
     // Written out, because building a statement for each of many rows takes longer than running it.
     this.#putNew = client.prepare(
       `INSERT INTO clients (client_id, capacity, rate_per_sec, tokens, tokens_at, version,
-        tokens_version, created_at, updated_at)
-      VALUES ($id, $capacity, $rate, $tokens, $at, $version, $version, $at, $at)
+        tokens_version, created_at, updated_at, journal_seen)
+      VALUES ($id, $capacity, $rate, $tokens, $at, $version, $version, $at, $at, $seen)
       ON CONFLICT DO NOTHING RETURNING tokens_version AS tokensVersion`,
     );
     this.#putKnown = client.prepare(
       `UPDATE clients SET capacity = $capacity, rate_per_sec = $rate, tokens = $tokens,
         tokens_at = $at, updated_at = $at, version = $version,
+        journal_seen = $seen,
         tokens_version = CASE WHEN $set THEN $version ELSE tokens_version END
       WHERE client_id = $id AND version = $expected RETURNING tokens_version AS tokensVersion`,
     );
@@ -77,6 +84,7 @@ export class SqliteClients implements ClientsRepository {
           version,
           tokensVersion: version,
           createdAt: definition.at,
+          journalSeen: this.journal.newest,
         })
         .onConflictDoNothing()
         .returning(row);
@@ -97,6 +105,7 @@ export class SqliteClients implements ClientsRepository {
           ...columns(definition),
           version: next,
           tokensVersion: definition.tokensSet ? next : sql`${clients.tokensVersion}`,
+          journalSeen: this.journal.newest,
         })
         .where(and(eq(clients.clientId, clientId), eq(clients.version, version)))
         .returning(row);
@@ -122,6 +131,7 @@ export class SqliteClients implements ClientsRepository {
       $tokens: tokens,
       $at: at,
       $version: version,
+      $seen: this.journal.newest,
     };
     const written = (
       expected === null
@@ -153,26 +163,27 @@ export class SqliteClients implements ClientsRepository {
   }
 
   page(after: string | null, limit: number): Promise<ClientRow[]> {
-    // Every id is longer than the empty one.
-    return attempt(() => this.#page.all(after ?? "", limit));
+    return attempt(() => {
+      // Every id is longer than the empty one.
+      const rows = this.#page.all(after ?? "", limit);
+      // After a takeover there may be versions that were not when this object was made.
+      for (const { version } of rows) this.#lastVersion = Math.max(this.#lastVersion, version);
+      return rows;
+    });
   }
 
   saveBuckets(batch: BucketBatch): Promise<void> {
     return attempt(() => {
-      // A definition is synced to disk before its answer; consumption need not be, and without the
-      // sync a flush does not hold the thread for the disk.
-      this.#client.run("PRAGMA synchronous = NORMAL");
-      try {
-        this.#client.transaction(() => this.#saveEach(batch)).immediate();
-      } finally {
-        this.#client.run("PRAGMA synchronous = FULL");
-      }
+      // A definition is synced to disk before its answer; consumption need not be.
+      const save = this.#client.transaction(() => this.#saveEach(batch));
+      unsynced(this.#client, () => save.immediate());
     });
   }
 
   #saveEach({ clientIds, versions, tokens, at }: BucketBatch): void {
+    const seen = this.journal.newest;
     for (let i = 0; i < clientIds.length; i++) {
-      this.#saveBucket.run(tokens[i]!, at, clientIds[i]!, versions[i]!);
+      this.#saveBucket.run(tokens[i]!, at, seen, clientIds[i]!, versions[i]!);
     }
   }
 }
@@ -180,12 +191,4 @@ export class SqliteClients implements ClientsRepository {
 function columns(definition: ClientDefinition) {
   const { capacity, ratePerSec, tokens, at } = definition;
   return { capacity, ratePerSec, tokens, tokensAt: at, updatedAt: at };
-}
-
-async function attempt<T>(query: () => T): Promise<T> {
-  try {
-    return query();
-  } catch (error) {
-    throw asUnavailable(error);
-  }
 }

@@ -2,6 +2,8 @@
 // implementations, tested by one suite. Every method rejects with `StoreUnavailable` when the
 // database does not answer; after a write that rejected, the outcome is unknown.
 
+import type { PackedBuckets } from "./packed-buckets.ts";
+
 /** A client as stored. */
 export interface ClientRow {
   readonly clientId: string;
@@ -14,6 +16,8 @@ export interface ClientRow {
   readonly version: number;
   /** The version at which `tokens` was last set by hand. */
   readonly tokensVersion: number;
+  /** With a journal: only rows of it after this one hold newer tokens. */
+  readonly journalSeen?: number;
 }
 
 /** What a creation or a change sets. */
@@ -68,10 +72,40 @@ export interface ClientsRepository {
   saveBuckets(batch: BucketBatch): Promise<void>;
   /** Most buckets that one `saveBuckets` should carry to keep the main thread responsive. */
   readonly batchSize: number;
+  /** Where many buckets are written together; null where `saveBuckets` is as good. */
+  readonly journal: BucketJournal | null;
 }
 
+/**
+ * Buckets written together, in rows whose ids grow. Of a client, the later row counts; `tokens` in
+ * the client's own row and any of its other versions count by `journalSeen`. Not read by `find` and
+ * `page`: tokens in rows are a start's and a definition's, the live ones are in the tables.
+ */
+export interface BucketJournal {
+  /** In all rows together. */
+  readonly entries: number;
+  /** The id of the newest row that there ever was. */
+  readonly newest: number;
+  /** Adds a row; the outcome is unknown when it rejects. */
+  append(buckets: PackedBuckets, at: number): Promise<void>;
+  /** Deletes the rows up to this one. */
+  forget(through: number): Promise<void>;
+  /** The newest row first. Reads what is there now, whoever wrote it. */
+  read(visit: (row: JournalRow) => void): Promise<void>;
+}
+
+export interface JournalRow {
+  readonly id: number;
+  /** Wall clock at which the buckets were read, milliseconds since 1970. */
+  readonly at: number;
+  /** Bytes as of `packed-buckets.ts`, unless the row is damaged. */
+  readonly packed: unknown;
+}
+
+type StoredBucket = Pick<ClientRow, "capacity" | "ratePerSec" | "tokens" | "tokensAt">;
+
 /** Tokens of a row at a later moment. A clock that was stepped back refills nothing. */
-export function tokensNow(row: ClientRow, wallMs: number): number {
+export function tokensNow(row: StoredBucket, wallMs: number): number {
   const seconds = Math.max(0, wallMs - row.tokensAt) / 1000;
   return Math.max(0, Math.min(row.capacity, row.tokens + seconds * row.ratePerSec));
 }

@@ -1,7 +1,7 @@
 // The SQLite schema. `drizzle-kit` derives the migrations below `drizzle/sqlite` from this file;
 // `schema-postgres.ts` is its twin, and both dialects answer the same repository interface.
 
-import { integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { blob, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /**
  * What was changed about the backends at run time, laid over the configuration's list. A row adds a
@@ -24,7 +24,10 @@ export const backends = sqliteTable("backends", {
   updatedAt: integer("updated_at").notNull(),
 });
 
-/** One row a registered client: its limit, and its bucket as last written. */
+/**
+ * One row a registered client: its limit, and its bucket as last written here. A later row of
+ * `bucket_journal` may hold a newer one.
+ */
 export const clients = sqliteTable("clients", {
   clientId: text("client_id").primaryKey(),
   /** Most tokens the bucket holds. */
@@ -42,4 +45,20 @@ export const clients = sqliteTable("clients", {
   /** Wall clock, milliseconds since 1970. */
   createdAt: integer("created_at").notNull(),
   updatedAt: integer("updated_at").notNull(),
+  /** The newest row of `bucket_journal` when `tokens` was written: only later ones are newer. */
+  journalSeen: integer("journal_seen").notNull().default(0),
+});
+
+/**
+ * Buckets that were written together because they were many, packed (see `packed-buckets.ts`).
+ * Writing each to its row of `clients` touches a page of the file for nearly every one.
+ */
+export const bucketJournal = sqliteTable("bucket_journal", {
+  /** Grows with every row, and never starts again. */
+  id: integer("id").primaryKey({ autoIncrement: true }),
+  /** Wall clock at which these tokens were there, milliseconds since 1970. */
+  at: integer("at").notNull(),
+  /** How many clients are in it. */
+  entries: integer("entries").notNull(),
+  packed: blob("packed", { mode: "buffer" }).notNull(),
 });

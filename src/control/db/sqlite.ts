@@ -76,6 +76,19 @@ function configured(path: string): Database {
   });
 }
 
+/**
+ * Runs a write that the disk need not have yet when it returns: without the sync it does not hold the
+ * thread for the disk. What was written before it on this connection is never lost without it.
+ */
+export function unsynced<T>(client: Database, write: () => T): T {
+  client.run("PRAGMA synchronous = NORMAL");
+  try {
+    return write();
+  } finally {
+    client.run("PRAGMA synchronous = FULL");
+  }
+}
+
 /** Runs a step of the start; SQLite's errors become a `StartError` that names the file. */
 export function refusing<T>(path: string, step: () => T): T {
   try {

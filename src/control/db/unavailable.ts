@@ -16,6 +16,15 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** What a synchronous driver does, as a promise that rejects with `StoreUnavailable`. */
+export async function attempt<T>(query: () => T): Promise<T> {
+  try {
+    return query();
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
 /**
  * Turns a driver's error into `StoreUnavailable`. Anything else is a bug of ours and comes back as
  * it is.
