@@ -1,7 +1,7 @@
 // The memory of relayed pieces is given back as soon as they are written, and not one byte sooner:
 // what arrives is what was sent, however it was framed and however slowly it was read.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { RawClient } from "../../support/raw-client.ts";
@@ -134,16 +134,19 @@ test("by pooled connections, no piece is left to the collector", async () => {
   });
   const backends = [backend.url];
   await using proxy = startProxy({ transport: "pooled", backends, config: { maxBody: 0 } });
-  ArrayBuffer.prototype.transfer = function (size) {
+  const spy = spyOn(ArrayBuffer.prototype, "transfer").mockImplementation(function (
+    this: ArrayBuffer,
+    size,
+  ) {
     freed += this.byteLength;
     return transfer.call(this, size);
-  };
+  });
   try {
     const answer = await fetch(proxy.url, { method: "POST", body: CONTENT });
     expect(freed).toBeWithin(SIZE * 0.9, SIZE * 1.1);
     expect(await hashOf(answer.body!)).toBe(HASH);
     expect(freed).toBeWithin(SIZE * 1.8, SIZE * 2.2);
   } finally {
-    ArrayBuffer.prototype.transfer = transfer;
+    spy.mockRestore();
   }
 });
