@@ -11,7 +11,9 @@ import type { SlotSet } from "./clients/slot-set.ts";
 
 export const LIMITS = {
   /** More changed clients than these go to the journal: of 10^6, a row costs 15 µs, an entry 1.2. */
-  mostRows: 2_000,
+  mostRows: 500,
+  /** A flush that writes fewer may write so many rows in all, to empty the journal. */
+  spareRows: 2_000,
   /** Buckets in a row of the journal: 2 ms. */
   pack: 4_096,
   /** The journal may have this many entries … */
@@ -61,12 +63,12 @@ export class StoredBuckets {
     if (!journal || journal.entries === 0) return;
     const busy = this.#journalFor(changed);
     const clients = this.#registry.journaled;
-    const { haste, mostRows, smallJournal, surplus } = this.#limits;
+    const { haste, smallJournal, spareRows, surplus } = this.#limits;
     const small = journal.entries <= Math.max(smallJournal, surplus * clients.size);
     if (busy && small && !this.#removal) return;
     this.#removal ??= { through: journal.newest, left: clients.copy() };
     const { through, left } = this.#removal;
-    const most = busy ? haste * changed : mostRows - changed;
+    const most = busy ? haste * changed : spareRows - changed;
     await this.#write(left, { most, journal: busy });
     if (left.size > 0) return;
     await journal.forget(through);

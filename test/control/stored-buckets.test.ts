@@ -22,7 +22,7 @@ import {
 afterAll(removeTemporaryFolders);
 
 /** So that a handful of clients is many, and getting rid of old rows takes several flushes. */
-const SMALL = { ...LIMITS, mostRows: 4, pack: 3, smallJournal: 20, haste: 0.2 };
+const SMALL = { ...LIMITS, mostRows: 4, spareRows: 4, pack: 3, smallJournal: 20, haste: 0.2 };
 const MANY = 8;
 const slow = { rate_per_sec: 0.000_001 };
 const ids = Array.from({ length: MANY }, (_, i) => `client-${i}`);
@@ -375,7 +375,7 @@ test("written at random, found as written directly", async () => {
 }, 60_000);
 
 describe("the flush of a gateway with many clients", () => {
-  const count = LIMITS.mostRows + 500;
+  const count = LIMITS.spareRows + 500;
   const planes: ControlPlane[] = [];
   let path: string;
 
