@@ -222,15 +222,21 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
 
 /** Some 10 MB of ended connections; collecting takes 10 to 20 ms then. */
 const COLLECT_AFTER = 8_192;
+/** Bytes of uploads by `fetch`, which lie about in pieces; nothing else is collected for its size. */
+const COLLECT_PILED = 16_000_000;
 let collectedAt = 0;
+let piledAt = 0;
 
 function tick(): void {
   deadlines.advance(performance.now());
   // The engine takes the shared tables' reserved gigabyte for a full heap of ours, and would let
   // hundreds of megabytes of ended connections pile up before it collects them. Kept connections
   // make next to no garbage.
-  if (server === null || server.ended - collectedAt < COLLECT_AFTER) return;
-  collectedAt = server.ended;
+  if (server === null) return;
+  const { ended, piled } = server;
+  if (ended - collectedAt < COLLECT_AFTER && piled - piledAt < COLLECT_PILED) return;
+  collectedAt = ended;
+  piledAt = piled;
   Bun.gc(true);
 }
 

@@ -256,6 +256,11 @@ export class Connection implements DeadlineOwner, RawEnd {
     return true;
   }
 
+  /** So many bytes of the body passed in a piece that only the collector frees. */
+  pile(bytes: number): void {
+    this.#server.piled += bytes;
+  }
+
   // ── the exchange in progress (called by it) ───────────────────────────────────────────────────
 
   readBody(consumer: BodyConsumer, most: number): void {

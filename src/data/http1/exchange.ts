@@ -127,6 +127,11 @@ export class Exchange {
     this.#connection.wire.release(bytes);
   }
 
+  /** The counterpart of `release`: only the collector will free the memory of these bytes. */
+  pile(bytes: number): void {
+    this.#connection.pile(bytes);
+  }
+
   end(): void {
     this.write(CRLF_BYTES, 0, 0, true);
   }

@@ -10,6 +10,7 @@ import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { reasonOf } from "./reasons.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
+import { WORTH_RELEASING } from "./wire.ts";
 
 /** How an answer ended: `left` by the client, or `broken` at its source. */
 export type PassageEnd = "whole" | "left" | "broken";
@@ -235,6 +236,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
 
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     this.exchange.pauseBody();
+    // Nobody tells when `fetch` has done with a piece, so it cannot be freed.
+    if (bytes.length >= WORTH_RELEASING) this.exchange.pile(bytes.length);
     if (end > start) this.#body?.enqueue(bytes.subarray(start, end));
     if (!last) return;
     this.#body?.close();

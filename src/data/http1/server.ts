@@ -55,6 +55,8 @@ export interface HttpServer {
   readonly requests: number;
   /** Connections that have ended. */
   readonly ended: number;
+  /** Bytes of requests' bodies that passed in pieces which only the collector frees. */
+  readonly piled: number;
   /** Requests that the server itself refused, by status. */
   readonly refusals: ReadonlyMap<number, number>;
   /** Loopback port on which connections are taken over; 0 without `handoverSecret`. */
@@ -86,6 +88,7 @@ export interface ServerState {
   /** The way to the process that takes over; null but after a hand-over. */
   readonly successor: Dial | null;
   requests: number;
+  piled: number;
   refused(status: number): void;
   closed(connection: Connection): void;
 }
@@ -102,6 +105,7 @@ class Server implements ServerState, HttpServer {
   successor: Dial | null = null;
   requests = 0;
   ended = 0;
+  piled = 0;
   readonly port: number;
   readonly hostname: string;
   readonly #connections = new Set<Connection>();

@@ -13,7 +13,7 @@ import type { Socket } from "bun";
 export const KEEP_ALIVE_MS = 30_000;
 
 /** Bytes: smaller pieces are left to the collector. */
-const WORTH_RELEASING = 16_384;
+export const WORTH_RELEASING = 16_384;
 
 export interface RawSocket extends Pick<
   Socket<unknown>,

@@ -640,6 +640,19 @@ describe("a function of fetch's shape", () => {
     expect(await response.text()).toBe(`POST /p/a 1 ${"x".repeat(100_000)}`);
   });
 
+  test("leaves large pieces of uploads to the collector, which is told how much", async () => {
+    const { server } = serve(through(async (request) => new Response(await request.text())));
+    const send = async (size: number): Promise<void> => {
+      const body = "x".repeat(size);
+      const response = await fetch(`http://127.0.0.1:${server.port}/`, { method: "POST", body });
+      expect(await response.text()).toBe(body);
+    };
+    await send(1000);
+    expect(server.piled).toBe(0);
+    await send(4_000_000);
+    expect(server.piled).toBeWithin(3_000_000, 5_000_000);
+  });
+
   test("that throws is a 500, and its passage tells who leaves", async () => {
     const left = Promise.withResolvers<void>();
     const { server, wheel } = serve(
