@@ -11,7 +11,7 @@ import { Feed } from "./control/dashboard/feed.ts";
 import { CONTROL_PREFIXES } from "./control/routes.ts";
 import { createFront } from "./data/front.ts";
 import { DeadlineWheel, TICK_MS } from "./data/http1/deadlines.ts";
-import type { Passage } from "./data/http1/fetch-adapter.ts";
+import { asPassage, asRequest, type Passage } from "./data/http1/fetch-adapter.ts";
 import { type HttpServer, listenHttp } from "./data/http1/server.ts";
 import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
@@ -140,7 +140,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   });
   const passages = new WeakMap<Request, Passage>();
   const app = createApp({
-    proxy: (request) => pipeline.fetch(request, passages.get(request)!),
+    proxy: (request) => pipeline.fetch(asPassage(request)),
     peerOf: (request) => passages.get(request)?.exchange.peerAddress ?? null,
     clients,
     backendChanges: new BackendsStandIn(calls),
@@ -171,10 +171,11 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   front = createFront({
     transport: config.transport,
     reserved: CONTROL_PREFIXES,
-    app: (request, passage) => {
+    control: (request, passage) => {
       passages.set(request, passage);
-      return app.handle(request);
+      return app.fetch(request);
     },
+    catchAll: (passage) => app.fetch(asRequest(passage)),
     pipeline,
     onError,
   });

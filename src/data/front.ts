@@ -4,7 +4,13 @@
 
 import { problemBody } from "../shared/problem.ts";
 import type { Exchange } from "./http1/exchange.ts";
-import { type FetchHandlerOptions, toFetchHandler, type Unfit } from "./http1/fetch-adapter.ts";
+import {
+  type FetchHandlerOptions,
+  type PassageHandlerOptions,
+  toFetchHandler,
+  toPassageHandler,
+  type Unfit,
+} from "./http1/fetch-adapter.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import { Form } from "./http1/target.ts";
 import { reasonOf } from "./http1/reasons.ts";
@@ -18,19 +24,21 @@ export interface FrontOptions {
   readonly transport: Transport;
   /** Paths at or below these are the gateway's own. No trailing slash. */
   readonly reserved: readonly string[];
-  /** The application: control routes, and a catch-all that calls the pipeline's `fetch`. */
-  readonly app: FetchHandlerOptions["fetch"];
+  /** The application's control routes. */
+  readonly control: FetchHandlerOptions["fetch"];
+  /** The application's catch-all, which calls the pipeline's `fetch`. */
+  readonly catchAll: PassageHandlerOptions["handle"];
   readonly pipeline: Pipeline;
   readonly onError: (error: unknown) => void;
 }
 
 export function createFront(options: FrontOptions): (exchange: Exchange) => void {
-  const { app: fetch, pipeline, onError } = options;
+  const { control: fetch, catchAll: handle, pipeline, onError } = options;
   const reserved = options.reserved.map((prefix) => Buffer.from(prefix));
   const pooled = options.transport === "pooled";
   const control = toFetchHandler({ fetch, onError, onUnfit: refuseControl });
-  const proxied = toFetchHandler({
-    fetch,
+  const proxied = toPassageHandler({
+    handle,
     onError,
     onUnfit: (exchange, unfit) => pipeline.refuse(exchange, unfit),
   });

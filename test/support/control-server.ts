@@ -8,7 +8,7 @@ import { ROUTING } from "../../src/control/routing.ts";
 import { createFront } from "../../src/data/front.ts";
 import { DeadlineWheel } from "../../src/data/http1/deadlines.ts";
 import type { Exchange } from "../../src/data/http1/exchange.ts";
-import type { Passage } from "../../src/data/http1/fetch-adapter.ts";
+import { asRequest, type Passage } from "../../src/data/http1/fetch-adapter.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
 import type { LogFields, Logger } from "../../src/shared/log.ts";
 import { BackendsInMemory } from "./backends-in-memory.ts";
@@ -79,10 +79,11 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
     handler: createFront({
       transport: "fetch",
       reserved: CONTROL_PREFIXES,
-      app: (request, passage) => {
+      control: (request, passage) => {
         passages.set(request, passage);
-        return app.handle(request);
+        return app.fetch(request);
       },
+      catchAll: (passage) => app.fetch(asRequest(passage)),
       pipeline: {
         fetch: () => new Response(),
         relay: reached,

@@ -5,7 +5,7 @@ import { Elysia } from "elysia";
 import { ROUTING } from "../../src/control/routing.ts";
 import { createFront, type Transport } from "../../src/data/front.ts";
 import { DeadlineWheel, TICK_MS } from "../../src/data/http1/deadlines.ts";
-import type { Passage } from "../../src/data/http1/fetch-adapter.ts";
+import { asPassage, asRequest } from "../../src/data/http1/fetch-adapter.ts";
 import type { ServerLimits } from "../../src/data/http1/limits.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
 import { type AccessLog, createAccessLog } from "../../src/data/proxy/access-log.ts";
@@ -109,20 +109,16 @@ export function startProxy(options: ProxyOptions): Proxy {
     onBackendFailed: (slot) => failedSlots.push(slot),
     onError,
   });
-  const passages = new WeakMap<Request, Passage>();
   // Mounted as the gateway mounts it: Elysia must neither read bodies nor touch answers.
-  const app = new Elysia(ROUTING).all(
-    "/*",
-    ({ request }) => pipeline.fetch(request, passages.get(request)!),
-    { parse: "none" },
-  );
+  const app = new Elysia(ROUTING).all("/*", ({ request }) => pipeline.fetch(asPassage(request)), {
+    parse: "none",
+  });
   const front = createFront({
     transport,
     reserved: [],
-    app: (request, passage) => {
-      passages.set(request, passage);
-      return app.handle(request);
-    },
+    // There are none.
+    control: (request) => app.fetch(request),
+    catchAll: (passage) => app.fetch(asRequest(passage)),
     pipeline,
     onError,
   });

@@ -1,6 +1,8 @@
-// Serves exchanges by a function of fetch's shape: for control routes and Elysia, off the hot path.
-// A request that cannot be said as a `Request` without losing or altering something is told apart
-// before: Bun turns unknown methods into GET, drops bodies of GET, and rewrites targets.
+// Serves exchanges by a function of fetch's shape: for control routes and Elysia. A request that
+// cannot be said as a `Request` without losing or altering something is told apart before: Bun turns
+// unknown methods into GET, drops bodies of GET, and rewrites targets. A real `Request` is made only
+// where one is read: of a proxied request Elysia looks at the method and the URL, and the answers
+// that the gateway makes itself never become a `Response`.
 
 import { peek } from "bun";
 import { problemBody } from "../../shared/problem.ts";
@@ -8,6 +10,7 @@ import { dateLine } from "./date.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { reasonOf } from "./reasons.ts";
+import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
 import { WORTH_RELEASING } from "./wire.ts";
@@ -16,21 +19,28 @@ import { WORTH_RELEASING } from "./wire.ts";
 export type PassageEnd = "whole" | "left" | "broken";
 
 export interface PassageListener {
+  /** Fields of an answer that do not go on, framing included, in lower case. */
+  readonly answerDrops: ReadonlySet<string>;
+  /** The answer's head leaves now: adds whole lines to it, each with CRLF. */
+  onHead(writer: MessageWriter): void;
   /** The client has left. `onOver` follows, once whoever makes the answer has ended. */
   onLeft(): void;
   /** The request's body gets larger than `maxBody`: it breaks off here. */
   onTooLarge(): void;
   /** From now on the answer waits for its next piece, or for its client to take the last one. */
   onWait(whom: "source" | "client"): void;
-  /** The answer's head leaves now. */
-  onHead(): void;
   /** The answer broke off before its head had left. Has to answer on the exchange. */
   onBroken(): void;
   onOver(end: PassageEnd): void;
 }
 
-/** An exchange on its way through a function of fetch's shape. */
+/** An exchange on its way through a function of fetch's shape; as much of a `Request` as a router reads. */
 export interface Passage {
+  readonly method: string;
+  /** Absolute; path and query are the target's own. */
+  readonly url: string;
+  /** A new one each time; only one of them may be read. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
   readonly exchange: Exchange;
   listener: PassageListener | null;
   /** Bytes that the request's body may have. To be set before it is read. */
@@ -44,12 +54,27 @@ export interface Unfit {
   readonly detail: string;
 }
 
-export interface FetchHandlerOptions {
-  readonly fetch: (request: Request, passage: Passage) => Response | Promise<Response>;
+/** A passage as it goes into a router, and comes out again. */
+export function asRequest(passage: Passage): Request {
+  return passage as unknown as Request;
+}
+export function asPassage(request: Request): Passage {
+  return request as unknown as Passage;
+}
+
+/** Instead of a response: the answer was written to the exchange. */
+export const ANSWERED = new Response(null);
+
+export interface PassageHandlerOptions {
+  readonly handle: (passage: Passage) => Response | Promise<Response>;
   /** Has to answer. */
   readonly onUnfit: (exchange: Exchange, unfit: Unfit) => void;
   /** The function threw, or its answer's body broke and nobody listens to the passage. */
   readonly onError: (error: unknown) => void;
+}
+
+export interface FetchHandlerOptions extends Omit<PassageHandlerOptions, "handle"> {
+  readonly fetch: (request: Request, passage: Passage) => Response | Promise<Response>;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -65,47 +90,99 @@ const PLAIN_REASON = /^[\x20-\x7e]+$/;
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
+const COMMON = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const COMMON_WITH_BODY = new Set(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** What a byte of a target is to a URL; 0: looked at closer. */
+const PLAIN = 1;
+/** A slash, a dot, and what a dot can be encoded with: plain but after a slash. */
+const AFTER_NO_SLASH = 2;
+const SLASH = 47;
+const URL_BYTES = new Uint8Array(256);
+for (const byte of Buffer.from("!$&()*+,-:;=?@_~")) URL_BYTES[byte] = PLAIN;
+for (let byte = 0; byte < 128; byte++) {
+  if (/[0-9A-Za-z]/.test(String.fromCharCode(byte))) URL_BYTES[byte] = PLAIN;
+}
+for (const byte of Buffer.from("/.%")) URL_BYTES[byte] = AFTER_NO_SLASH;
+
 /** What ends at this hop, the framing of the body that was undone, and what is set anew. */
 const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
 /** What this hop writes itself. */
 const FRAMING = new Set(["content-length", "transfer-encoding", "connection", "keep-alive"]);
 
+/** With a `Request` that can be read. */
 export function toFetchHandler(options: FetchHandlerOptions): (exchange: Exchange) => void {
+  const { fetch, onUnfit, onError } = options;
   return (exchange) => {
-    const passage = new FetchPassage(exchange, options);
+    const passage = new FetchPassage(exchange, onError);
     const request = passage.request();
-    if (request instanceof Request) void passage.run(request);
-    else options.onUnfit(exchange, request);
+    if (request instanceof Request) passage.run(() => fetch(request, passage));
+    else onUnfit(exchange, request);
+  };
+}
+
+/** Without. */
+export function toPassageHandler(options: PassageHandlerOptions): (exchange: Exchange) => void {
+  const { handle, onUnfit, onError } = options;
+  return (exchange) => {
+    const passage = new FetchPassage(exchange, onError);
+    const unfit = passage.unfit();
+    if (unfit === null) passage.run(handle);
+    else onUnfit(exchange, unfit);
   };
 }
 
 class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   readonly exchange: Exchange;
+  readonly method: string;
+  readonly url: string;
   listener: PassageListener | null = null;
   maxBody = Infinity;
-  readonly #options: FetchHandlerOptions;
-  #body: ReadableStreamDefaultController<Uint8Array> | null = null;
+  readonly #target: string;
+  readonly #host: string;
+  readonly #onError: (error: unknown) => void;
+  #left = false;
+  #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #drained: (() => void) | null = null;
 
-  constructor(exchange: Exchange, options: FetchHandlerOptions) {
+  constructor(exchange: Exchange, onError: (error: unknown) => void) {
+    const { method, target, host } = exchange.head;
     this.exchange = exchange;
-    this.#options = options;
+    this.method = method;
+    this.url = `http://${host === "" ? "localhost" : host}${target}`;
+    this.#target = target;
+    this.#host = host;
+    this.#onError = onError;
     exchange.owner = this;
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.exchange.head.length === 0 ? null : this.#stream();
+  }
+
+  /** Why it cannot pass; null when it can. */
+  unfit(): Unfit | null {
+    const { head } = this.exchange;
+    const common = head.length === 0 ? COMMON : COMMON_WITH_BODY;
+    const few = head.fields.count <= MOST_FIELDS;
+    if (few && common.has(this.method) && isPlain(head) && isUrlHost(this.#host)) return null;
+    const request = this.request();
+    return request instanceof Request ? null : request;
   }
 
   request(): Request | Unfit {
     const { head } = this.exchange;
-    const { method, target, host } = head;
+    const { method } = this;
+    const target = this.#target;
     if (head.fields.count > MOST_FIELDS) {
       return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);
     }
     if (head.length !== 0 && (method === "GET" || method === "HEAD")) {
       return unfit(400, `A body on ${method} is not forwarded; send it with another method.`);
     }
-    const url = `http://${host === "" ? "localhost" : host}${target}`;
-    const body = head.length === 0 ? null : this.#stream();
-    const request = requestOf(url, { method, headers: headersOf(head), body });
+    const { url } = this;
+    const request = requestOf(url, { method, headers: headersOf(head), body: this.body });
     if (request === null && !URL.canParse(url)) {
       return unfit(400, "The Host makes no URL, such as an address with a number too large.");
     }
@@ -123,14 +200,27 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     return request;
   }
 
-  async run(request: Request): Promise<void> {
+  run(handle: PassageHandlerOptions["handle"]): void {
+    let answer: Response | Promise<Response>;
+    try {
+      answer = handle(this);
+    } catch (error) {
+      answer = Promise.reject(error);
+    }
+    // Who answered at once, at the gate, has seen to the end as well.
+    if (this.listener !== null || !this.exchange.over) void this.#finish(answer);
+  }
+
+  async #finish(answer: Response | Promise<Response>): Promise<void> {
     let end: PassageEnd = "broken";
     try {
-      end = await this.#relay(await this.#options.fetch(request, this));
+      const response = await answer;
+      if (response !== ANSWERED) end = await this.#relay(response);
+      else end = this.#left ? "left" : "whole";
     } catch (error) {
       if (this.exchange.over) end = "left";
       else {
-        if (this.listener === null) this.#options.onError(error);
+        if (this.listener === null) this.#onError(error);
         this.#fail();
       }
     }
@@ -150,14 +240,14 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
 
   async #relay(response: Response): Promise<PassageEnd> {
     const { exchange } = this;
-    const { body, headers } = response;
     if (exchange.over) {
-      void body?.cancel().catch(ignore);
+      void response.body?.cancel().catch(ignore);
       return "left";
     }
-    const stated = headers.get("content-length");
+    const stated = response.headers.get("content-length");
     const length = stated === null ? UNKNOWN_LENGTH : Number(stated);
     const toHead = exchange.head.isMethod("HEAD");
+    const { body } = response;
     if (body === null || (toHead && length >= 0)) {
       this.#begin(response);
       // Without a body there, no length means 0; where none could be (RFC 9110 §8.6), it means none.
@@ -202,12 +292,19 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
 
   #begin({ status, statusText, headers }: Response): void {
-    this.listener?.onHead();
-    const date = headers.has("date") ? NOTHING : dateLine();
-    const writer = this.exchange.begin(status, reasonBytes(status, statusText), date);
-    headers.forEach((value, name) => {
-      if (!FRAMING.has(name)) writer.text(`${name}: ${value}\r\n`);
-    });
+    const drops = this.listener?.answerDrops ?? FRAMING;
+    // One object of strings costs less than a call back for each field.
+    const fields = headers.toJSON() as Record<string, string | string[]>;
+    let lines = "";
+    for (const name in fields) {
+      if (drops.has(name)) continue;
+      const value = fields[name]!;
+      if (typeof value === "string") lines += `${name}: ${value}\r\n`;
+      else for (const cookie of value) lines += `${name}: ${cookie}\r\n`;
+    }
+    const date = "date" in fields ? NOTHING : dateLine();
+    const writer = this.exchange.begin(status, reasonBytes(status, statusText), date).text(lines);
+    this.listener?.onHead(writer);
   }
 
   #drain(): Promise<void> {
@@ -215,9 +312,9 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
 
   /** The request's body, pulled only as it is read. */
-  #stream(): ReadableStream<Uint8Array> {
+  #stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     let reading = false;
-    return new ReadableStream<Uint8Array>(
+    return new ReadableStream<Uint8Array<ArrayBuffer>>(
       {
         pull: (controller) => {
           this.#body = controller;
@@ -238,7 +335,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     this.exchange.pauseBody();
     // Nobody tells when `fetch` has done with a piece, so it cannot be freed.
     if (bytes.length >= WORTH_RELEASING) this.exchange.pile(bytes.length);
-    if (end > start) this.#body?.enqueue(bytes.subarray(start, end));
+    if (end > start) this.#body?.enqueue(bytes.subarray(start, end) as Buffer<ArrayBuffer>);
     if (!last) return;
     this.#body?.close();
     this.#body = null;
@@ -253,6 +350,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     this.#drained = null;
   }
   onAbort(): void {
+    this.#left = true;
     this.listener?.onLeft();
     this.#body?.error(new Error("the client has left"));
     this.#body = null;
@@ -270,6 +368,27 @@ function reasonBytes(status: number, text: string): string {
   if (PLAIN_REASON.test(text)) return text;
   const bytes = Buffer.from(text).toString("latin1");
   return text === "" || CONTROL.test(bytes) ? reasonOf(status) : bytes;
+}
+
+/** Whether the target, as it is, would be a URL's: no byte that is encoded, no segment that goes away. */
+function isPlain({ bytes, pathStart, targetEnd, plainTarget }: RequestHead): boolean {
+  if (!plainTarget || bytes[pathStart] !== SLASH) return false;
+  for (let at = pathStart; at < targetEnd; at++) {
+    const kind = URL_BYTES[bytes[at]!];
+    if (kind === AFTER_NO_SLASH && bytes[at - 1] !== SLASH) continue;
+    if (kind !== PLAIN) return false;
+  }
+  return true;
+}
+
+/** Most requests are for the host of the one before. Empty: of the backend's choice. */
+let lastUrlHost = "";
+
+function isUrlHost(host: string): boolean {
+  if (host === lastUrlHost || host === "") return true;
+  if (!URL.canParse(`http://${host}`)) return false;
+  lastUrlHost = host;
+  return true;
 }
 
 /** Null when the host makes no URL, or the method no request. */

@@ -4,14 +4,20 @@
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import type { Passage, PassageEnd, PassageListener } from "../http1/fetch-adapter.ts";
+import {
+  ANSWERED,
+  type Passage,
+  type PassageEnd,
+  type PassageListener,
+} from "../http1/fetch-adapter.ts";
+import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
 import { Fetching, type Forward, tryBackend } from "./forward.ts";
-import { prepareRequest, prepareResponse } from "./headers.ts";
+import { ANSWER_DROPS, answerLines, dropNamed, requestHeaders } from "./headers.ts";
 import type { Observer } from "./observe.ts";
-import { asResponse, BACKEND_FAILED, CLIENT_LEFT, type OwnAnswer, send } from "./responses.ts";
+import { BACKEND_FAILED, send } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
 export interface FetchRelayOptions {
@@ -45,74 +51,31 @@ export class FetchRelay {
   }
 
   /** Settles with the headers of the answer. The exchange has a backend to try first. */
-  async send(exchange: Exchange, request: Request, passage: Passage): Promise<Response> {
-    const fetching = new Fetching(exchange, request);
-    passage.listener = new Watched(fetching, passage, this.#watching);
+  async send(exchange: Exchange, passage: Passage): Promise<Response> {
+    const fetching = new Fetching(exchange, passage);
+    passage.listener = new Listener(fetching, passage.exchange, this.#watching);
     passage.maxBody = this.#maxBody;
-    prepareRequest(exchange, request.headers, passage.exchange.head);
+    fetching.headers = requestHeaders(exchange, passage.exchange.head);
     for (;;) {
       const outcome = await tryBackend(fetching, this.#forward);
       if (typeof outcome !== "string") {
         this.attempts.answered(exchange, outcome.status);
-        prepareResponse(exchange, outcome.headers);
+        dropNamed(outcome.headers);
         return outcome;
       }
-      const answer = this.attempts.next(exchange, outcome, isUntouched(fetching));
+      const answer = this.attempts.next(exchange, outcome, !fetching.bodyTouched);
       if (answer === null) continue;
       const { refusal } = passage.exchange;
-      return refusal === 0 ? this.#own(exchange, answer) : this.#refused(exchange, refusal);
+      if (refusal === 0) {
+        this.#observer.answeredOurselves(exchange, answer.status);
+        send(answer, exchange, passage.exchange);
+      } else {
+        // The rest of the request was refused, and the client has its answer.
+        exchange.brokenBy = null;
+        this.#observer.answeredOurselves(exchange, refusal);
+      }
+      return ANSWERED;
     }
-  }
-
-  /** An answer of our own. */
-  answer(exchange: Exchange, answer: OwnAnswer, passage: Passage): Response {
-    passage.listener = new Listener(exchange, passage, this.attempts);
-    return this.#own(exchange, answer);
-  }
-
-  /** The rest of the request was, and the client has its answer. */
-  #refused(exchange: Exchange, status: number): Response {
-    exchange.brokenBy = null;
-    this.#observer.answeredOurselves(exchange, status);
-    return asResponse(CLIENT_LEFT, exchange);
-  }
-
-  #own(exchange: Exchange, answer: OwnAnswer): Response {
-    this.#observer.answeredOurselves(exchange, answer.status);
-    return asResponse(answer, exchange);
-  }
-}
-
-/** Whether the same body can be sent once more. */
-function isUntouched({ bodyTouched, request }: Fetching): boolean {
-  return !bodyTouched && !request.bodyUsed;
-}
-
-class Listener implements PassageListener {
-  readonly #exchange: Exchange;
-  readonly #passage: Passage;
-  readonly #attempts: Attempts;
-
-  constructor(exchange: Exchange, passage: Passage, attempts: Attempts) {
-    this.#exchange = exchange;
-    this.#passage = passage;
-    this.#attempts = attempts;
-  }
-
-  onLeft(): void {}
-  onTooLarge(): void {}
-  onWait(_for: "source" | "client"): void {}
-  onHead(): void {}
-  onBroken(): void {
-    this.#passage.exchange.abort();
-  }
-
-  onOver(end: PassageEnd): void {
-    const exchange = this.#exchange;
-    if (exchange.bytes !== null) exchange.bytes = this.#passage.exchange.bodyBytes;
-    if (end === "left" && this.#passage.exchange.refusal === 0) exchange.brokenBy = "client";
-    if (end === "broken") this.#attempts.broke(exchange);
-    this.#attempts.over(exchange);
   }
 }
 
@@ -122,53 +85,61 @@ interface Watching {
   readonly deadlines: Deadlines;
 }
 
-/** Of an answer that a backend makes. */
-class Watched extends Listener {
+/** Of the answer to a request that went to a backend. */
+class Listener implements PassageListener {
+  readonly answerDrops = ANSWER_DROPS;
   readonly #fetching: Fetching;
   readonly #http: HttpExchange;
-  readonly #deadlines: Deadlines;
-  readonly #observer: Observer;
+  readonly #relay: Watching;
   /** The client got the head, from the backend or from us. */
   #headed = false;
 
-  constructor(fetching: Fetching, passage: Passage, relay: Watching) {
-    super(fetching.exchange, passage, relay.attempts);
+  constructor(fetching: Fetching, http: HttpExchange, relay: Watching) {
     this.#fetching = fetching;
-    this.#http = passage.exchange;
-    this.#deadlines = relay.deadlines;
-    this.#observer = relay.observer;
+    this.#http = http;
+    this.#relay = relay;
   }
 
-  override onLeft(): void {
+  onLeft(): void {
     this.#fetching.cancel("client");
   }
 
-  override onTooLarge(): void {
+  onTooLarge(): void {
     this.#fetching.cancel("too_large");
   }
 
-  override onWait(whom: "source" | "client"): void {
-    if (whom === "client") this.#deadlines.hold(this.#fetching);
-    else this.#deadlines.renew(this.#fetching);
+  onWait(whom: "source" | "client"): void {
+    if (whom === "client") this.#relay.deadlines.hold(this.#fetching);
+    else this.#relay.deadlines.renew(this.#fetching);
   }
 
-  override onHead(): void {
-    if (this.#headed) return;
-    this.#headed = true;
-    const { exchange } = this.#fetching;
-    if (!exchange.ownAnswer && exchange.status > 0) this.#observer.handedOn(exchange);
+  onHead(writer: MessageWriter): void {
+    answerLines(writer, this.#fetching.exchange);
+    this.#handedOn();
   }
 
-  override onBroken(): void {
+  onBroken(): void {
     this.#headed = true;
     const { exchange } = this.#fetching;
-    this.#observer.answeredOurselves(exchange, BACKEND_FAILED.status);
+    this.#relay.observer.answeredOurselves(exchange, BACKEND_FAILED.status);
     send(BACKEND_FAILED, exchange, this.#http);
   }
 
-  override onOver(end: PassageEnd): void {
-    this.onHead();
-    this.#deadlines.remove(this.#fetching);
-    super.onOver(end);
+  onOver(end: PassageEnd): void {
+    this.#handedOn();
+    const { exchange } = this.#fetching;
+    const { attempts, deadlines } = this.#relay;
+    deadlines.remove(this.#fetching);
+    if (exchange.bytes !== null) exchange.bytes = this.#http.bodyBytes;
+    if (end === "left" && this.#http.refusal === 0) exchange.brokenBy = "client";
+    if (end === "broken") attempts.broke(exchange);
+    attempts.over(exchange);
+  }
+
+  #handedOn(): void {
+    if (this.#headed) return;
+    this.#headed = true;
+    const { exchange } = this.#fetching;
+    if (!exchange.ownAnswer && exchange.status > 0) this.#relay.observer.handedOn(exchange);
   }
 }

@@ -4,6 +4,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Passage } from "../http1/fetch-adapter.ts";
 import type { Failure } from "./pick.ts";
 import { type ForwardedBody, requestBody } from "./request-body.ts";
 import type { Sessions } from "./sessions.ts";
@@ -20,7 +21,8 @@ export interface Forward {
 /** An exchange that `fetch` carries. */
 export class Fetching implements Waiting {
   readonly exchange: Exchange;
-  readonly request: Request;
+  readonly passage: Passage;
+  headers: Headers | null = null;
   limit = 0;
   deadline = 0;
   waitingAt = -1;
@@ -32,9 +34,9 @@ export class Fetching implements Waiting {
   /** What came of the answer's head; null before. */
   answered: Headers | null = null;
 
-  constructor(exchange: Exchange, request: Request) {
+  constructor(exchange: Exchange, passage: Passage) {
     this.exchange = exchange;
-    this.request = request;
+    this.passage = passage;
   }
 
   /** Ends the try in flight; the first reason counts. */
@@ -56,7 +58,7 @@ export async function tryBackend(
   forward: Forward,
 ): Promise<Response | Failure> {
   if (fetching.cancelled !== null) return fetching.cancelled;
-  const { exchange, request } = fetching;
+  const { exchange, headers } = fetching;
   const controller = new AbortController();
   fetching.controller = controller;
   fetching.limit = forward.headLimit;
@@ -64,7 +66,7 @@ export async function tryBackend(
   try {
     const response = await fetch(exchange.backendUrl! + exchange.target, {
       method: exchange.method,
-      headers: request.headers,
+      headers: headers!,
       body: requestBody(fetching, forward.deadlines),
       signal: controller.signal,
       session: forward.sessions.of(exchange.backend),

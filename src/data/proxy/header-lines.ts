@@ -75,7 +75,7 @@ export function ownLines(writer: MessageWriter, exchange: Exchange): void {
 }
 
 /** What trusted proxies wrote, with the comma; empty otherwise. */
-function forwardedFor({ trusted }: Exchange, { fields }: RequestHead): string {
+export function forwardedFor({ trusted }: Exchange, { fields }: RequestHead): string {
   if (!trusted || !fields.has(Field.X_FORWARDED_FOR)) return "";
   const hops = fields.get("x-forwarded-for");
   return hops === null || hops === "" ? "" : `${hops}, `;

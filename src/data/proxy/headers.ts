@@ -1,62 +1,70 @@
-// The same as `header-lines.ts` for the objects of `fetch`, in both directions; together they are
-// the only place where headers change. The objects are changed in place: copying them costs more
-// than the rest of the gateway's work on a request. What is hop-by-hop in a request, or spelled so
-// that it could be mistaken, never gets this far (../http1/fetch-adapter.ts).
+// The same as `header-lines.ts` for `fetch`: the request's fields become the `Headers` of one to a
+// backend, and of an answer's fields those that go on are told. Together they are the only place
+// where headers change. Nothing is put in that is taken out again: each call into a `Headers`
+// costs.
 
-import { Field } from "../http1/field-names.ts";
+import { Field, HOP_BY_HOP, mask } from "../http1/field-names.ts";
+import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { Exchange } from "./exchange.ts";
-import { PSEUDONYM } from "./header-lines.ts";
+import { forwardedFor, ownLines, PSEUDONYM, requestDrops } from "./header-lines.ts";
 
-/** RFC 9110 §7.6.1 and its older kin, less `Connection` itself; `HTTP2-Settings` is RFC 9113 §3.1. */
-const HOP_BY_HOP = [
+/** What ends at this hop, the framing of the body that was undone, and what is set anew. */
+const REQUEST_DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
+
+/**
+ * Of an answer, the fields that do not go on: RFC 9110 §7.6.1 and its older kin, `HTTP2-Settings` of
+ * RFC 9113 §3.1, and what is written anew.
+ */
+export const ANSWER_DROPS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "http2-settings",
   "keep-alive",
-  "proxy-connection",
   "proxy-authenticate",
   "proxy-authentication-info",
   "proxy-authorization",
+  "proxy-connection",
   "te",
   "trailer",
   "transfer-encoding",
   "upgrade",
-  "http2-settings",
-] as const;
+  "x-request-id",
+]);
 
 /** Of a trusted proxy's request id: visible ASCII, so that it can go into a log. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** Makes the request ready to be sent to a backend. Host stays what the client sent. */
-export function prepareRequest(exchange: Exchange, headers: Headers, head: RequestHead): void {
-  if (!exchange.trusted) dropClaims(headers, head);
-  setForwarded(exchange, headers);
+/** What is sent to a backend. Host stays what the client sent. */
+export function requestHeaders(exchange: Exchange, head: RequestHead): Headers {
+  const { trusted } = exchange;
+  const { fields, host } = head;
+  const headers = new Headers();
+  // An absolute target's host wins over the field's (RFC 9112 §3.2.2).
+  if (host !== "") headers.set("host", host);
+  const drops = REQUEST_DROPS | requestDrops(exchange);
+  for (let field = 0; field < fields.count; field++) {
+    if ((drops & (1 << fields.id(field))) !== 0) continue;
+    headers.append(fields.name(field), fields.value(field));
+  }
+  headers.set("x-forwarded-for", forwardedFor(exchange, head) + exchange.peer);
+  if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) headers.set("x-forwarded-proto", "http");
+  if (host !== "" && !(trusted && fields.has(Field.X_FORWARDED_HOST))) {
+    headers.set("x-forwarded-host", host);
+  }
   headers.append("via", `1.${head.minor} ${PSEUDONYM}`);
   headers.set("x-request-id", exchange.requestId);
-  if (exchange.traceparent !== null) setTrace(exchange.traceparent, exchange.parentId, headers);
+  if (exchange.traceparent !== null) headers.set("traceparent", exchange.traceparent);
   if (exchange.maxForwards >= 0) headers.set("max-forwards", String(exchange.maxForwards));
   // `fetch` would sign with its own name; an empty value says that there was none.
   if (!headers.has("user-agent")) headers.set("user-agent", "");
+  return headers;
 }
 
-/** A state without the trace it is about means nothing (W3C Trace Context §3.3.1). */
-function setTrace(traceparent: string, parentId: string, headers: Headers): void {
-  headers.set("traceparent", traceparent);
-  if (parentId === "") headers.delete("tracestate");
-}
-
-/** Makes a backend's answer ready for the client. */
-export function prepareResponse(exchange: Exchange, headers: Headers): void {
-  dropHopByHop(headers);
-  headers.append("via", `1.1 ${PSEUDONYM}`);
-  setOwn(exchange, headers);
-}
-
-/** What every answer carries, the gateway's own ones too. */
-export function setOwn(exchange: Exchange, headers: Headers): void {
-  headers.set("x-request-id", exchange.requestId);
-  if (exchange.rateLimit === "") return;
-  // Appended: a backend's own limits stay beside ours (the draft's §5).
-  headers.append("ratelimit-policy", exchange.rateLimitPolicy);
-  headers.append("ratelimit", exchange.rateLimit);
+/** What an answer's head gets beside the backend's fields. */
+export function answerLines(writer: MessageWriter, exchange: Exchange): void {
+  writer.text(`Via: 1.1 ${PSEUDONYM}\r\n`);
+  ownLines(writer, exchange);
 }
 
 /** The id a trusted proxy has given the request; null when there is none to use. */
@@ -65,41 +73,14 @@ export function givenRequestId({ asked }: Exchange): string | null {
   return id !== null && REQUEST_ID.test(id) ? id : null;
 }
 
-function dropHopByHop(headers: Headers): void {
+/** Takes what `Connection` names out of an answer. */
+export function dropNamed(headers: Headers): void {
   const connection = headers.get("connection");
-  if (connection !== null) {
-    if (connection !== "keep-alive" && connection !== "close") dropNamed(headers, connection);
-    headers.delete("connection");
-  }
-  for (const name of HOP_BY_HOP) headers.delete(name);
-}
-
-/** Host and length are no options of a connection, whatever a backend claims. */
-function dropNamed(headers: Headers, connection: string): void {
+  if (connection === null || connection === "keep-alive" || connection === "close") return;
   for (const option of connection.split(",")) {
     const name = option.trim().toLowerCase();
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) continue;
+    // Host and length are no options of a connection, whatever a backend claims.
     if (name !== "host" && name !== "content-length") headers.delete(name);
   }
-}
-
-/** What a stranger could use to lie about where the request came from. */
-function dropClaims(headers: Headers, { fields }: RequestHead): void {
-  headers.delete("forwarded");
-  headers.delete("x-real-ip");
-  if (!fields.has(Field.X_FORWARDED_OTHER)) return;
-  for (let field = 0; field < fields.count; field++) {
-    if (fields.id(field) === Field.X_FORWARDED_OTHER) headers.delete(fields.name(field));
-  }
-}
-
-/** The word of a trusted peer is kept and extended; that of any other is replaced. */
-function setForwarded({ peer, trusted }: Exchange, headers: Headers): void {
-  if (trusted) headers.append("x-forwarded-for", peer);
-  else headers.set("x-forwarded-for", peer);
-  if (!trusted || !headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", "http");
-  if (trusted && headers.has("x-forwarded-host")) return;
-  const host = headers.get("host");
-  if (host === null) headers.delete("x-forwarded-host");
-  else headers.set("x-forwarded-host", host);
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import type { Passage, Unfit } from "../http1/fetch-adapter.ts";
+import { ANSWERED, type Passage, type Unfit } from "../http1/fetch-adapter.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -56,7 +56,7 @@ export interface Pipeline {
   /** Over own connections. Any request. */
   relay(http: HttpExchange): void;
   /** By `fetch`. */
-  fetch(request: Request, passage: Passage): Response | Promise<Response>;
+  fetch(passage: Passage): Response | Promise<Response>;
   /** Ends a request that `fetch` could not carry unaltered. */
   refuse(http: HttpExchange, unfit: Unfit): void;
 }
@@ -77,11 +77,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (answer === null) pooled.send(exchange, http);
       else answerBy(exchange, answer, http);
     },
-    fetch(request, passage) {
+    fetch(passage) {
       const exchange = arrive(passage.exchange);
       const answer = gate(exchange) ?? attempts.first(exchange);
-      if (answer === null) return byFetch.send(exchange, request, passage);
-      return byFetch.answer(exchange, answer, passage);
+      if (answer === null) return byFetch.send(exchange, passage);
+      answerBy(exchange, answer, passage.exchange);
+      return ANSWERED;
     },
     refuse(http, unfit) {
       const exchange = arrive(http);

@@ -9,7 +9,7 @@ import type { Fetching } from "./forward.ts";
 export type ForwardedBody = ReadableStream<Uint8Array<ArrayBuffer>> | null;
 
 export function requestBody(fetching: Fetching, deadlines: Deadlines): ForwardedBody {
-  const { body } = fetching.request;
+  const { body } = fetching.passage;
   return body === null ? null : watched(fetching, body, deadlines);
 }
 

@@ -1,6 +1,6 @@
-// Every answer that the gateway makes itself on the proxied path, in one place, and its two forms:
-// written to the connection, or as fetch's Response. Bodies never change, so they are made once.
-// None of them names a backend.
+// Every answer that the gateway makes itself on the proxied path, in one place, and how it is
+// written to the connection. Bodies never change, so they are made once. None of them names a
+// backend.
 
 import { problemBody, type ProblemMembers } from "../../shared/problem.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
@@ -8,7 +8,6 @@ import type { Unfit } from "../http1/fetch-adapter.ts";
 import { reasonOf } from "../http1/reasons.ts";
 import type { Exchange } from "./exchange.ts";
 import { ownLines } from "./header-lines.ts";
-import { setOwn } from "./headers.ts";
 import type { PolicyName } from "./ratelimit-headers.ts";
 
 type Header = readonly [name: string, value: string];
@@ -132,15 +131,6 @@ export const CLIENT_LEFT: OwnAnswer = {
   headers: [],
   body: Buffer.alloc(0),
 };
-
-export function asResponse(own: OwnAnswer, exchange: Exchange): Response {
-  const { status, reason, body } = own;
-  const headers = new Headers();
-  if (body.length > 0) for (const [name, value] of PROBLEM) headers.set(name, value);
-  for (const [name, value] of own.headers) headers.set(name, value);
-  setOwn(exchange, headers);
-  return new Response(body.length > 0 ? body : null, { status, statusText: reason, headers });
-}
 
 /** Begins and ends the answer on the connection. */
 export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {

@@ -659,11 +659,12 @@ describe("a function of fetch's shape", () => {
       through((request, passage) => {
         if (request.url.endsWith("/bug")) throw new Error("bug");
         passage.listener = {
+          answerDrops: new Set(),
+          onHead() {},
           onLeft: left.resolve,
           onTooLarge() {},
-          onHead() {},
-          onBroken() {},
           onWait() {},
+          onBroken() {},
           onOver() {},
         };
         return new Promise<Response>(() => {});

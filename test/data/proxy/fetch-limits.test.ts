@@ -114,3 +114,25 @@ describe("a request", () => {
     expect(sent.length).toBeLessThan(260);
   });
 });
+
+test("a target reaches the backend byte for byte, or is refused", async () => {
+  using backend = rawBackend();
+  await using proxy = startProxy({ backends: [backend.url] });
+  const bytes = Array.from({ length: 0xff - 0x20 }, (_, i) => String.fromCharCode(0x21 + i));
+  const targets = [
+    ...bytes.flatMap((byte) => [`/a${byte}b`, `/${byte}`, `/a?b=${byte}c`]),
+    ..."/. /.. /a/.. /a/.b /..b /a.b /a.. /%2e /a/.%2E /%2f /a%2e".split(" "),
+    ..."// //a /a//b /a?b=/../c /? /a?".split(" "),
+  ];
+  const passed: string[] = [];
+  for (const target of targets) {
+    // What is no request at all ends its connection.
+    using client = await RawClient.connect(proxy.port);
+    const { status } = await client.exchange(requestText(`GET ${target}`));
+    if (status === 200) passed.push(target);
+    else expect(status).toBe(400);
+  }
+  expect(backend.requests.map(({ target }) => target)).toEqual(passed);
+  // Those that clients send are not among the refused.
+  expect(passed).toEqual(expect.arrayContaining(["/a-b", "/a.b", "/a%2e", "/a?", "/a~b", "/%2f"]));
+});
