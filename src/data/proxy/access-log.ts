@@ -2,7 +2,7 @@
 // second the records become lines in one piece. Owned by one worker. Query values whose names sound
 // secret never reach a line; `client_id` does.
 
-import { createLogger, isoTime, jsonLineOf } from "../../shared/log.ts";
+import { createLogger } from "../../shared/log.ts";
 import type { Decision, Exchange } from "./exchange.ts";
 
 export interface AccessLogOptions {
@@ -35,8 +35,6 @@ interface Entry {
   readonly brokenBy: Exchange["brokenBy"];
 }
 
-const COMPONENT = "access";
-const MESSAGE = "request";
 const MAX_ENTRIES = 256;
 const MAX_DELAY_MS = 100;
 
@@ -49,7 +47,7 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
   const log = createLogger({
     level: "info",
     format,
-    component: COMPONENT,
+    component: "access",
     writer,
     now: () => time,
   });
@@ -62,8 +60,7 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
     lines = "";
     for (const entry of batch) {
       time = entry.time;
-      if (format === "json") lines += jsonLineOf(jsonEntry(entry));
-      else log.info(MESSAGE, fieldsOf(entry));
+      log.info("request", fieldsOf(entry));
     }
     if (lines !== "") write(lines);
   };
@@ -91,17 +88,6 @@ function entryOf(exchange: Exchange, elapsed: number): Entry {
     method: exchange.method,
     target: exchange.target,
     brokenBy: exchange.brokenBy,
-  };
-}
-
-/** The same line as the logger's, in the order of its fields. */
-function jsonEntry(entry: Entry): Readonly<Record<string, unknown>> {
-  return {
-    time: isoTime(entry.time),
-    level: "info",
-    component: COMPONENT,
-    message: MESSAGE,
-    ...fieldsOf(entry),
   };
 }
 
