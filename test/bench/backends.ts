@@ -1,6 +1,6 @@
 // The backends behind every candidate: three ports in one process, whose answers cost as little as
 // Bun can make them. Prints its ports as one JSON line and runs until it is ended. Started by
-// `run.ts`; nothing else uses it.
+// `backend-process.ts`; nothing else uses it.
 
 const PORTS = 3;
 

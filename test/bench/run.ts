@@ -7,6 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { withBackends } from "./backend-process.ts";
 import type { Candidate, Running } from "./candidate.ts";
 import { type Case, CASES } from "./cases.ts";
 import { gateways } from "./gateway.ts";
@@ -17,7 +18,7 @@ import { haproxy } from "./peers/haproxy.ts";
 import { nginx } from "./peers/nginx.ts";
 import { fastGateway, httpProxy } from "./peers/node.ts";
 import { plot } from "./plot.ts";
-import { cpuOf, LOAD_CORE, pinned, residentMb } from "./process.ts";
+import { cpuOf, residentMb } from "./process.ts";
 import { median, type Sample, summarize, table } from "./report.ts";
 
 const FOLDER = join(import.meta.dir, "../../.tmp/bench");
@@ -92,20 +93,11 @@ function rateOf(candidate: string, { halfOf }: Case): number | null {
 
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
-const backend = Bun.spawn(
-  pinned(LOAD_CORE, [process.execPath, join(import.meta.dir, "backends.ts")]),
-  { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
-);
-try {
-  const { value } = await backend.stdout.getReader().read();
-  const ports = JSON.parse(new TextDecoder().decode(value)) as number[];
-  const backends = ports.map((port) => `http://127.0.0.1:${port}`);
+await withBackends(async (backends) => {
   for (const clients of new Set(cases.map((test) => test.clients))) {
     await measure(clients, backends);
   }
-} finally {
-  backend.kill();
-}
+});
 const rows = summarize(samples);
 const machine = `${cpus()[0]?.model ?? "unknown"}, ${navigator.hardwareConcurrency} cores`;
 const results = { at: new Date().toISOString(), bun: Bun.version, machine, seconds, rounds, rows };

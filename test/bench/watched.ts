@@ -7,11 +7,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { withBackends } from "./backend-process.ts";
 import type { Running } from "./candidate.ts";
 import { CASES } from "./cases.ts";
 import { gateways } from "./gateway.ts";
 import { load } from "./load.ts";
-import { cpuOf, LOAD_CORE, pinned } from "./process.ts";
+import { cpuOf } from "./process.ts";
 import { median } from "./report.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 12);
@@ -117,16 +118,10 @@ async function measure(transport: string, backends: readonly string[]): Promise<
   }
 }
 
-const backend = Bun.spawn(
-  pinned(LOAD_CORE, [process.execPath, join(import.meta.dir, "backends.ts")]),
-  { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
-);
 try {
-  const { value } = await backend.stdout.getReader().read();
-  const ports = JSON.parse(new TextDecoder().decode(value)) as number[];
-  const backends = ports.map((port) => `http://127.0.0.1:${port}`);
-  for (const transport of ["fetch", "pooled"]) await measure(transport, backends);
+  await withBackends(async (backends) => {
+    for (const transport of ["fetch", "pooled"]) await measure(transport, backends);
+  });
 } finally {
-  backend.kill();
   rmSync(folder, { recursive: true, force: true });
 }
