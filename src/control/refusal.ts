@@ -3,7 +3,7 @@
 // No message of an unexpected error ever reaches the client.
 
 import { ValidationError } from "elysia";
-import type { FieldError } from "../shared/clients.ts";
+import type { ControlFailure, FieldError } from "../shared/control-result.ts";
 import type { Logger } from "../shared/log.ts";
 import { problem } from "../shared/problem.ts";
 import { describeErrors } from "./validation.ts";
@@ -44,6 +44,33 @@ export function invalidFields(fields: readonly FieldError[]): Response {
     detail: sentence(fields),
     errors: fields,
   });
+}
+
+/** What differs between the things that control calls are about: a sentence for each refusal. */
+export interface FailureDetails {
+  readonly notFound: string;
+  readonly exists: string;
+  readonly full: string;
+}
+
+/** The answer to a control call that did not happen. */
+export function refuseFailure(failure: ControlFailure, details: FailureDetails): Response {
+  switch (failure.reason) {
+    case "not_found":
+      return problem(404, { title: "Not Found", detail: details.notFound });
+    case "exists":
+      return problem(409, { title: "Conflict", detail: details.exists });
+    case "invalid":
+      return invalidFields(failure.fields);
+    case "unavailable":
+      return problem(
+        503,
+        { title: "Service Unavailable", detail: failure.detail },
+        { "retry-after": "1" },
+      );
+    case "full":
+      return problem(507, { title: "Insufficient Storage", detail: details.full });
+  }
 }
 
 /** All messages in one line. */

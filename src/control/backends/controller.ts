@@ -5,9 +5,8 @@ import { Elysia } from "elysia";
 import type { BackendsPort } from "../../shared/backends.ts";
 import type { BackendView } from "../../shared/backend-table.ts";
 import type { ControlFailure } from "../../shared/control-result.ts";
-import { problem } from "../../shared/problem.ts";
 import { readJson } from "../json-body.ts";
-import { invalidFields, methodNotAllowed } from "../refusal.ts";
+import { methodNotAllowed, refuseFailure } from "../refusal.ts";
 import { backendStatus } from "../status/backend-status.ts";
 import * as docs from "./documentation.ts";
 import { BackendParams, BackendPatchBody, NewBackendBody } from "./model.ts";
@@ -66,26 +65,9 @@ export function backendsController({ backends, backendChanges }: BackendsControl
 
 /** `name`: what the request called the backend. */
 function refuse(failure: ControlFailure, name: string): Response {
-  switch (failure.reason) {
-    case "not_found":
-      return problem(404, { title: "Not Found", detail: `There is no backend ${name}.` });
-    case "exists":
-      return problem(409, {
-        title: "Conflict",
-        detail: `There is a backend ${name} already. PATCH changes it.`,
-      });
-    case "invalid":
-      return invalidFields(failure.fields);
-    case "unavailable":
-      return problem(
-        503,
-        { title: "Service Unavailable", detail: failure.detail },
-        { "retry-after": "1" },
-      );
-    case "full":
-      return problem(507, {
-        title: "Insufficient Storage",
-        detail: "The gateway has as many backends as it can. Remove some first.",
-      });
-  }
+  return refuseFailure(failure, {
+    notFound: `There is no backend ${name}.`,
+    exists: `There is a backend ${name} already. PATCH changes it.`,
+    full: "The gateway has as many backends as it can. Remove some first.",
+  });
 }
