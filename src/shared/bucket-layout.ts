@@ -20,7 +20,7 @@
 // generation and live, and each of its changes adds one to the generation, whose lowest bit names
 // the parameter set in force. The writer fills the other set first and switches with the word; a
 // take that decided by the old set then fails its CAS. The TAT only grows within a generation.
-// 59 bits hold 9 years of uptime plus the longest refill.
+// 59 bits of nanoseconds last 18 years; what is promised is 9 years of uptime (2^58 ns).
 
 export const SLOT_BYTES = 64;
 export const SLOT_INTS = SLOT_BYTES / 4;
