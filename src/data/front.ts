@@ -58,10 +58,18 @@ function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
   const { bytes, pathStart, targetEnd } = head;
   for (const prefix of reserved) {
     const end = pathStart + prefix.length;
-    if (end > targetEnd || prefix.compare(bytes, pathStart, end) !== 0) continue;
+    if (end > targetEnd || !begins(bytes, pathStart, prefix)) continue;
     if (end === targetEnd || bytes[end] === SLASH || bytes[end] === QUESTION) return true;
   }
   return false;
+}
+
+/** In a loop: nearly every path differs in its second byte, and a call of the engine costs more. */
+function begins(bytes: Buffer, start: number, prefix: Buffer): boolean {
+  for (let at = 0; at < prefix.length; at++) {
+    if (bytes[start + at] !== prefix[at]) return false;
+  }
+  return true;
 }
 
 /** False for `OPTIONS` on a whole server, in both its forms, and `CONNECT`: they make no URL. */

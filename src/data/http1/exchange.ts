@@ -93,7 +93,7 @@ export class Exchange {
   }
   #begin(status: number): MessageWriter {
     this.status = status;
-    return this.#connection.writer.reset().text("HTTP/1.1 ").text(`${status} `);
+    return this.#connection.writer.reset().text("HTTP/1.1 ").number(status).text(" ");
   }
 
   /** Sends what `begin` began as an interim answer (1xx); HTTP/1.0 clients do not get it. */
@@ -166,11 +166,11 @@ export class Exchange {
     const stays = this.#connection.staysOpen(length < 0 && head.minor === 0);
     if (silent || status === 304 || head.isMethod("HEAD")) {
       this.#answer = Answer.BODILESS;
-      if (!silent && length >= 0) writer.text(`Content-Length: ${length}\r\n`);
+      if (!silent && length >= 0) writer.text("Content-Length: ").number(length).text("\r\n");
     } else if (length >= 0) {
       this.#answer = Answer.FIXED;
       this.#left = length;
-      writer.text(`Content-Length: ${length}\r\n`);
+      writer.text("Content-Length: ").number(length).text("\r\n");
     } else if (head.minor === 1) {
       this.#answer = Answer.CHUNKED;
       writer.text("Transfer-Encoding: chunked\r\n");

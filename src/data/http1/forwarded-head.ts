@@ -8,6 +8,7 @@ import { CHUNKED } from "./message-length.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { RequestHead } from "./request-head.ts";
 
+const UPGRADE = mask(Field.UPGRADE);
 const FRAMING = mask(Field.CONTENT_LENGTH, Field.TRANSFER_ENCODING);
 
 /** Never relayed from a request: this hop writes its own or answers them itself. */
@@ -55,8 +56,11 @@ export function beginRequest(
   if (head.authorityStart === head.authorityEnd) writer.text(authority);
   else writer.copy(bytes, head.authorityStart, head.authorityEnd);
   writer.text("\r\n");
-  const keep = upgrade ? mask(Field.UPGRADE) : 0;
-  copyFields(writer, head.fields, (REQUEST_DROPS | drops) & ~keep);
+  copyFields(
+    writer,
+    head.fields,
+    upgrade ? (REQUEST_DROPS | drops) & ~UPGRADE : REQUEST_DROPS | drops,
+  );
   if (upgrade) writer.text("Connection: Upgrade\r\n");
 }
 
@@ -64,6 +68,6 @@ export function beginRequest(
 export function endRequest(writer: MessageWriter, head: RequestHead): void {
   if (head.length === CHUNKED) writer.text("Transfer-Encoding: chunked\r\n\r\n");
   else if (head.length > 0 || head.fields.has(Field.CONTENT_LENGTH)) {
-    writer.text(`Content-Length: ${head.length}\r\n\r\n`);
+    writer.text("Content-Length: ").number(head.length).text("\r\n\r\n");
   } else writer.text("\r\n");
 }

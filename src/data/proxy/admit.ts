@@ -6,13 +6,7 @@ import { addressKey, type AddressKey } from "../../shared/address.ts";
 import { ADMITTED, GONE, newTake, type Take, type TakeOutcome } from "../../shared/gcra.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ClientLookup } from "./identify.ts";
-import {
-  admittedField,
-  limitedField,
-  type PolicyName,
-  policyField,
-  retryAfter,
-} from "./ratelimit-headers.ts";
+import { fillRateLimit, type PolicyName, retryAfter } from "./ratelimit-headers.ts";
 
 export interface ClientBuckets extends ClientLookup {
   take(slot: number, now: number, out: Take): TakeOutcome;
@@ -50,6 +44,6 @@ export function secondsToWait(): number {
 function decide(exchange: Exchange, policy: PolicyName, outcome: TakeOutcome): void {
   const admitted = outcome === ADMITTED;
   exchange.decision = admitted ? "admitted" : "limited";
-  exchange.rateLimitPolicy = policyField(policy, take);
-  exchange.rateLimit = admitted ? admittedField(policy, take) : limitedField(policy, take);
+  exchange.limitedBy = policy;
+  fillRateLimit(exchange.rateLimit, take, admitted);
 }

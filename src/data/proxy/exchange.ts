@@ -3,6 +3,8 @@
 // by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
 // stands elsewhere.
 
+import { newRateLimit, type PolicyName, type RateLimit } from "./ratelimit-headers.ts";
+
 /**
  * What became of the request at the gate. Before anyone asked who sent it: `bad` was refused,
  * `answered` is about the gateway itself.
@@ -41,7 +43,7 @@ export class Exchange {
   spanId = "";
   forwardId = "";
   sampled = false;
-  traceparent: string | null = null;
+  traced = false;
 
   /** The value of `client_id` when it names a registered client. */
   clientId: string | null = null;
@@ -53,9 +55,9 @@ export class Exchange {
   decision: Decision = "bad";
   /** What the next hop gets as `Max-Forwards`; -1: what the client sent, if anything. */
   maxForwards = -1;
-  /** The two fields of the rate limit headers; empty when no bucket was asked. */
-  rateLimitPolicy = "";
-  rateLimit = "";
+  /** Which kind of bucket was asked, and what it said; null: none was. */
+  limitedBy: PolicyName | null = null;
+  readonly rateLimit: RateLimit = newRateLimit();
 
   /** Slots that were tried and failed; null before the first failure. */
   tried: number[] | null = null;

@@ -8,9 +8,12 @@ import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
+import { rateLimitLines } from "./ratelimit-headers.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
 export const PSEUDONYM = "gateway";
+const VIA_1_0 = `Via: 1.0 ${PSEUDONYM}\r\n`;
+const VIA_1_1 = `Via: 1.1 ${PSEUDONYM}\r\n`;
 
 /** Written anew for every request. */
 const RENEWED = mask(Field.X_FORWARDED_FOR, Field.X_REQUEST_ID);
@@ -23,14 +26,18 @@ const CLAIMS = mask(
   Field.X_REAL_IP,
 );
 
+const TRACEPARENT = mask(Field.TRACEPARENT);
+const TRACESTATE = mask(Field.TRACESTATE);
+const MAX_FORWARDS = mask(Field.MAX_FORWARDS);
+
 /** The fields of a request that do not go on, besides those of this hop. */
 export function requestDrops(exchange: Exchange): number {
-  const { trusted, traceparent, parentId, maxForwards } = exchange;
+  const { trusted, traced, parentId, maxForwards } = exchange;
   let drops = trusted ? RENEWED : RENEWED | CLAIMS;
-  if (traceparent !== null) drops |= mask(Field.TRACEPARENT);
+  if (traced) drops |= TRACEPARENT;
   // A state without the trace it is about means nothing (W3C Trace Context §3.3.1).
-  if (traceparent !== null && parentId === "") drops |= mask(Field.TRACESTATE);
-  if (maxForwards >= 0) drops |= mask(Field.MAX_FORWARDS);
+  if (traced && parentId === "") drops |= TRACESTATE;
+  if (maxForwards >= 0) drops |= MAX_FORWARDS;
   return drops;
 }
 /** The same of an answer. */
@@ -40,38 +47,37 @@ export const ANSWER_DROPS = mask(Field.X_REQUEST_ID);
 export function requestLines(writer: MessageWriter, exchange: Exchange, head: RequestHead): void {
   const { trusted, peer } = exchange;
   const { fields } = head;
-  let lines = `X-Forwarded-For: ${forwardedFor(exchange, head)}${peer}\r\n`;
-  if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) lines += "X-Forwarded-Proto: http\r\n";
-  writer.text(lines);
+  writer.text("X-Forwarded-For: ").text(forwardedFor(exchange, head)).text(peer).text("\r\n");
+  if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) writer.text("X-Forwarded-Proto: http\r\n");
   if (head.authorityEnd > head.authorityStart && !(trusted && fields.has(Field.X_FORWARDED_HOST))) {
     writer
       .text("X-Forwarded-Host: ")
       .copy(head.bytes, head.authorityStart, head.authorityEnd)
       .text("\r\n");
   }
-  writer.text(`Via: 1.${head.minor} ${PSEUDONYM}\r\nX-Request-Id: ${exchange.requestId}\r\n`);
-  if (exchange.traceparent !== null) writer.text(`traceparent: ${exchange.traceparent}\r\n`);
-  if (exchange.maxForwards >= 0) writer.text(`Max-Forwards: ${exchange.maxForwards}\r\n`);
+  writer.text(head.minor === 1 ? VIA_1_1 : VIA_1_0);
+  writer.text("X-Request-Id: ").text(exchange.requestId).text("\r\n");
+  if (exchange.traced) {
+    writer.text("traceparent: 00-").text(exchange.traceId).text("-").text(exchange.forwardId);
+    writer.text(exchange.sampled ? "-01\r\n" : "-00\r\n");
+  }
+  if (exchange.maxForwards >= 0) {
+    writer.text("Max-Forwards: ").number(exchange.maxForwards).text("\r\n");
+  }
 }
 
 /** A proxy must date what came without a date (RFC 9110 §6.6.1). */
 export function answerLines(writer: MessageWriter, exchange: Exchange, head: ResponseHead): void {
   if (!head.fields.has(Field.DATE)) writer.add(dateLine());
-  writer.text(`Via: 1.${head.minor} ${PSEUDONYM}\r\n`);
+  writer.text(head.minor === 1 ? VIA_1_1 : VIA_1_0);
   ownLines(writer, exchange);
 }
 
 /** What every answer carries, the gateway's own ones too. */
 export function ownLines(writer: MessageWriter, exchange: Exchange): void {
-  const { rateLimit, rateLimitPolicy, requestId } = exchange;
-  if (rateLimit === "") writer.text(`X-Request-Id: ${requestId}\r\n`);
-  else {
-    // Appended: a backend's own limits stay beside ours (the draft's §5).
-    writer.text(
-      `X-Request-Id: ${requestId}\r\nRateLimit-Policy: ${rateLimitPolicy}\r\n` +
-        `RateLimit: ${rateLimit}\r\n`,
-    );
-  }
+  writer.text("X-Request-Id: ").text(exchange.requestId).text("\r\n");
+  // Appended: a backend's own limits stay beside ours (the draft's §5).
+  if (exchange.limitedBy !== null) rateLimitLines(writer, exchange.limitedBy, exchange.rateLimit);
 }
 
 /** What trusted proxies wrote, with the comma; empty otherwise. */

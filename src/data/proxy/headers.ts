@@ -8,6 +8,7 @@ import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { Exchange } from "./exchange.ts";
 import { forwardedFor, ownLines, PSEUDONYM, requestDrops } from "./header-lines.ts";
+import { traceparent } from "../tracing/trace-context.ts";
 
 /** What ends at this hop, the framing of the body that was undone, and what is set anew. */
 const REQUEST_DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
@@ -54,7 +55,7 @@ export function requestHeaders(exchange: Exchange, head: RequestHead): Headers {
   }
   headers.append("via", `1.${head.minor} ${PSEUDONYM}`);
   headers.set("x-request-id", exchange.requestId);
-  if (exchange.traceparent !== null) headers.set("traceparent", exchange.traceparent);
+  if (exchange.traced) headers.set("traceparent", traceparent(exchange));
   if (exchange.maxForwards >= 0) headers.set("max-forwards", String(exchange.maxForwards));
   // `fetch` would sign with its own name; an empty value says that there was none.
   if (!headers.has("user-agent")) headers.set("user-agent", "");

@@ -1,27 +1,46 @@
 // The RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-10, structured fields of
-// RFC 9651). Pure. Whole numbers only, each rounded against the client: what is promised holds.
+// RFC 9651). Whole numbers only, each rounded against the client: what is promised holds. They are
+// made from numbers straight into the answer, since every answer has them.
 
 import type { Take } from "../../shared/gcra.ts";
+import type { MessageWriter } from "../http1/message-writer.ts";
 
 /** Name of the policy: which kind of bucket was asked. */
 export type PolicyName = "client" | "anonymous";
 
+/** What the fields say about a bucket that was asked. */
+export interface RateLimit {
+  /** Whole tokens of a full bucket. */
+  quota: number;
+  /** Seconds in which an empty bucket refills. */
+  window: number;
+  /** Whole tokens left. */
+  remaining: number;
+  /** Seconds until the bucket is full again; of a refused request, until it has a token. */
+  reset: number;
+}
+
 /** Structured field integers end here (RFC 9651 §3.3.1). */
 const MAX_INTEGER = 999_999_999_999_999;
 
-/** `"client";q=100;w=20`: the quota, and the seconds in which an empty bucket refills. */
-export function policyField(name: PolicyName, take: Take): string {
-  return `"${name}";q=${Math.floor(take.limit)};w=${seconds(take.window)}`;
+export function newRateLimit(): RateLimit {
+  return { quota: 0, window: 0, remaining: 0, reset: 0 };
 }
 
-/** `"client";r=49;t=11`: whole tokens left, and seconds until the bucket is full again. */
-export function admittedField(name: PolicyName, take: Take): string {
-  return `"${name}";r=${Math.floor(take.remaining)};t=${Math.min(Math.ceil(take.resetAfter), MAX_INTEGER)}`;
+/** `admitted`: whether the take got its token. */
+export function fillRateLimit(fields: RateLimit, take: Take, admitted: boolean): void {
+  fields.quota = Math.floor(take.limit);
+  fields.window = seconds(take.window);
+  fields.remaining = admitted ? Math.floor(take.remaining) : 0;
+  fields.reset = admitted ? Math.min(Math.ceil(take.resetAfter), MAX_INTEGER) : retryAfter(take);
 }
 
-/** `"client";r=0;t=1`: `t` says the same as Retry-After. */
-export function limitedField(name: PolicyName, take: Take): string {
-  return `"${name}";r=0;t=${retryAfter(take)}`;
+/** `RateLimit-Policy: "client";q=100;w=20` and `RateLimit: "client";r=49;t=11`, each with CRLF. */
+export function rateLimitLines(writer: MessageWriter, name: PolicyName, fields: RateLimit): void {
+  writer.text('RateLimit-Policy: "').text(name).text('";q=').number(fields.quota);
+  writer.text(";w=").number(fields.window);
+  writer.text('\r\nRateLimit: "').text(name).text('";r=').number(fields.remaining);
+  writer.text(";t=").number(fields.reset).text("\r\n");
 }
 
 /** Retry-After in seconds (RFC 9110 §10.2.3): rounded up, at least 1. */

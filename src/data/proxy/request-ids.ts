@@ -1,9 +1,24 @@
 // Ids that tell requests apart in logs and backends: unique over workers and restarts, cheap, and
 // not meant to be secret. Each worker has its own source.
 
+/** The last digits of all ids, made once. */
+const ENDS = Array.from({ length: 4096 }, (_, at) => at.toString(16).padStart(3, "0"));
+
 /** `3f9c2b7e1a5d8046-000000000001`: 64 random bits of this worker, then a count. */
 export function newRequestIds(): () => string {
   const random = crypto.getRandomValues(new Uint8Array(8)).toHex();
+  let turn = 0;
+  let start = startOf(random, turn);
   let count = 0;
-  return () => `${random}-${(++count).toString(16).padStart(12, "0")}`;
+  return () => {
+    if (++count === ENDS.length) {
+      count = 0;
+      start = startOf(random, ++turn);
+    }
+    return start + ENDS[count]!;
+  };
+}
+
+function startOf(random: string, turn: number): string {
+  return `${random}-${turn.toString(16).padStart(9, "0")}`;
 }

@@ -28,8 +28,16 @@ export function readTraceparent(value: string): TraceContext | null {
   return { traceId: traceId!, parentId: parentId!, sampled };
 }
 
-export function traceparent(traceId: string, spanId: string, sampled: boolean): string {
-  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
+/** The header field for the backend (§3.2). */
+export function traceparent({ traceId, forwardId, sampled }: Forwarded): string {
+  return `00-${traceId}-${forwardId}-${sampled ? "01" : "00"}`;
+}
+
+/** The span of a forwarding. */
+interface Forwarded {
+  readonly traceId: string;
+  readonly forwardId: string;
+  readonly sampled: boolean;
 }
 
 const STOCK_BYTES = 4096;

@@ -4,7 +4,7 @@
 
 import type { SamplerName } from "../../shared/samplers.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
-import { readTraceparent, TraceIds, traceparent } from "./trace-context.ts";
+import { readTraceparent, TraceIds } from "./trace-context.ts";
 
 /** Of an exchange, what its place in the trace is made of. */
 export interface Traced {
@@ -16,8 +16,8 @@ export interface Traced {
   spanId: string;
   forwardId: string;
   sampled: boolean;
-  /** What the backend is to get instead of what came; null: nothing else. */
-  traceparent: string | null;
+  /** The backend is to get a `traceparent` of ours instead of what came. */
+  traced: boolean;
 }
 
 export interface TracingOptions {
@@ -50,6 +50,6 @@ export class Tracing {
     }
     if (this.#recording) exchange.spanId = this.#ids.spanId();
     exchange.forwardId = this.#ids.spanId();
-    exchange.traceparent = traceparent(traceId, exchange.forwardId, exchange.sampled);
+    exchange.traced = true;
   }
 }

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { MessageWriter } from "../../../src/data/http1/message-writer.ts";
 import {
-  admittedField,
-  limitedField,
-  policyField,
+  fillRateLimit,
+  newRateLimit,
+  type PolicyName,
+  rateLimitLines,
   retryAfter,
 } from "../../../src/data/proxy/ratelimit-headers.ts";
 import type { Take } from "../../../src/shared/gcra.ts";
@@ -10,6 +12,19 @@ import type { Take } from "../../../src/shared/gcra.ts";
 function take(values: Partial<Take>): Take {
   return { limit: 100, remaining: 0, resetAfter: 0, retryAfter: 0, window: 20, ...values };
 }
+
+function linesOf(name: PolicyName, asked: Take, admitted: boolean): [string, string] {
+  const fields = newRateLimit();
+  fillRateLimit(fields, asked, admitted);
+  const writer = new MessageWriter();
+  rateLimitLines(writer, name, fields);
+  const text = writer.bytes.toString("latin1", 0, writer.used);
+  expect(text).toMatch(/^RateLimit-Policy: .*\r\nRateLimit: .*\r\n$/);
+  return text.split("\r\n").map((line) => line.replace(/^[^:]*: /, "")) as [string, string];
+}
+const policyField = (name: PolicyName, asked: Take) => linesOf(name, asked, true)[0];
+const admittedField = (name: PolicyName, asked: Take) => linesOf(name, asked, true)[1];
+const limitedField = (name: PolicyName, asked: Take) => linesOf(name, asked, false)[1];
 
 describe("the RateLimit fields round against the client", () => {
   test("tokens down, seconds up", () => {

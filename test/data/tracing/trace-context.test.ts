@@ -45,7 +45,7 @@ describe("a traceparent", () => {
     for (let i = 0; i < 1000; i++) {
       const [traceId, parentId] = [ids.traceId(), ids.spanId()];
       const sampled = i % 2 === 0;
-      expect(readTraceparent(traceparent(traceId, parentId, sampled))).toEqual({
+      expect(readTraceparent(traceparent({ traceId, forwardId: parentId, sampled }))).toEqual({
         traceId,
         parentId,
         sampled,
@@ -68,7 +68,7 @@ describe("a request", () => {
       spanId: "",
       forwardId: "",
       sampled: false,
-      traceparent: null,
+      traced: false,
     };
     const sampler = "parentbased_always_on";
     new Tracing({ sampler, ratio: 1, recording: false, ...options }).begin(exchange);
@@ -77,13 +77,14 @@ describe("a request", () => {
 
   test("without spans of ours passes on what came", () => {
     const exchange = begin(`00-${TRACE}-${SPAN}-01`, {});
-    expect(exchange).toMatchObject({ traceId: TRACE, parentId: SPAN, traceparent: null });
+    expect(exchange).toMatchObject({ traceId: TRACE, parentId: SPAN, traced: false });
   });
 
   test("starts a trace where none, or none that is valid, came", () => {
     for (const given of [null, "00-0-0-01"]) {
       const exchange = begin(given, {});
-      const sent = readTraceparent(exchange.traceparent!);
+      const sent = readTraceparent(traceparent(exchange));
+      expect(exchange.traced).toBe(true);
       expect(sent).toEqual({
         traceId: exchange.traceId,
         parentId: exchange.forwardId,
@@ -96,14 +97,14 @@ describe("a request", () => {
   test("with spans of ours puts them between caller and backend", () => {
     const exchange = begin(`00-${TRACE}-${SPAN}-01`, { recording: true });
     expect(exchange).toMatchObject({ traceId: TRACE, parentId: SPAN, sampled: true });
-    expect(exchange.traceparent).toBe(`00-${TRACE}-${exchange.forwardId}-01`);
+    expect(traceparent(exchange)).toBe(`00-${TRACE}-${exchange.forwardId}-01`);
     expect(new Set([exchange.spanId, exchange.forwardId, SPAN, ""]).size).toBe(4);
   });
 
   test("keeps the caller's wish not to be recorded", () => {
     const exchange = begin(`00-${TRACE}-${SPAN}-00`, { recording: true });
     expect(exchange.sampled).toBe(false);
-    expect(exchange.traceparent).toEndWith("-00");
+    expect(traceparent(exchange)).toEndWith("-00");
   });
 });
 

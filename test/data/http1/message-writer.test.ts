@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { MessageWriter } from "../../../src/data/http1/message-writer.ts";
+
+const written = (writer: MessageWriter) => writer.bytes.toString("latin1", 0, writer.used);
+
+/** Around the lengths at which the writer copies in another way. */
+const text = fc
+  .tuple(fc.string({ unit: "grapheme-ascii", maxLength: 80 }), fc.integer({ min: 1, max: 4 }))
+  .map(([part, times]) => part.repeat(times));
+const piece = fc.oneof(
+  text,
+  fc.uint8Array({ maxLength: 300 }),
+  fc.maxSafeNat(),
+  fc.nat(1000),
+  fc.constantFrom(0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 999_999_999_999_999),
+);
+
+test("what was written stands there, in its order", () => {
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const writer = new MessageWriter();
+      let expected = "";
+      for (const part of pieces) {
+        if (typeof part === "number") {
+          writer.number(part);
+          expected += String(part);
+        } else if (typeof part === "string") {
+          writer.text(part);
+          expected += part;
+        } else {
+          const bytes = Buffer.from(part);
+          const start = bytes.length >> 2;
+          writer.copy(bytes, start, bytes.length);
+          expected += bytes.toString("latin1", start);
+        }
+      }
+      expect(written(writer)).toBe(expected);
+    }),
+  );
+});
+
+test("there is room for more than it began with", () => {
+  const writer = new MessageWriter();
+  const line = "x".repeat(1000);
+  for (let i = 0; i < 200; i++) writer.text(line).number(i);
+  const expected = Array.from({ length: 200 }, (_, i) => line + i).join("");
+  expect(written(writer)).toBe(expected);
+});
