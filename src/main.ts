@@ -8,7 +8,7 @@ import { Switchboard } from "./control/switchboard.ts";
 import type { Successor } from "./control/takeover/successor.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { ConnectionTable } from "./shared/connection-table.ts";
-import type { LineWriter, Logger } from "./shared/log.ts";
+import type { LineOutput, Logger } from "./shared/log.ts";
 import type { SharedTables } from "./shared/messages.ts";
 import { counter, MetricsTable } from "./shared/metrics-table.ts";
 import { ProcessState } from "./shared/process-state.ts";
@@ -20,7 +20,7 @@ const WORKER_RESTARTS = counter("worker_restarts");
 export interface RunOptions {
   readonly log: Logger;
   /** Where the workers' log lines go. */
-  readonly output: LineWriter;
+  readonly output: LineOutput;
   /** Replace the gateway that runs on this port and database, if there is one. */
   readonly takeover?: boolean;
   /** Called once, when the public port answers. */

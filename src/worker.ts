@@ -43,6 +43,8 @@ const LONGEST_TUNNEL_DRAIN_MS = 5000;
 
 const post = (message: FromWorker): void => self.postMessage(message);
 const lines = new LineBatch((batch) => post({ type: "log", lines: batch }));
+const postLines = (batch: Uint8Array<ArrayBuffer>): void =>
+  self.postMessage({ type: "log", lines: batch } satisfies FromWorker, [batch.buffer]);
 const calls = new ControlCalls(post);
 const pongs = new Map<number, (pong: ClockPong) => void>();
 const deadlines = new DeadlineWheel(performance.now());
@@ -110,7 +112,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   onRefused = (status) => metrics.unread(status);
   const state = new ProcessState(tables.state);
   census = new ConnectionTable(tables.connections, worker, new CidrSet(config.trustedProxies));
-  if (access) accessLog = createAccessLog({ format, write: (batch) => lines.write(batch) });
+  if (access) accessLog = createAccessLog({ format, write: postLines });
   if (config.tracing.endpoint !== null) spans = await startSpans(config.tracing, worker, log);
   const onError = (error: unknown): void => log.error("unexpected error", describe(error));
   const pipeline = createPipeline({

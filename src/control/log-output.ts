@@ -4,12 +4,12 @@
 // says so as soon as there is room. A reader that is gone (EPIPE) ends the log, not the gateway.
 
 import { write } from "node:fs";
-import type { LineWriter } from "../shared/log.ts";
+import type { LineOutput } from "../shared/log.ts";
 
 export interface LogOutputOptions {
   /** File descriptor; 1 is stdout. */
   readonly fd?: number;
-  /** Most UTF-16 units that wait for the reader. */
+  /** Most bytes that wait for the reader. */
   readonly maxWaiting?: number;
   /** Makes the line that reports lost lines. */
   readonly onDropped?: (count: number) => string;
@@ -18,11 +18,12 @@ export interface LogOutputOptions {
 /** How long to wait before a full pipe that does not block is tried again, in milliseconds. */
 const RETRY_MS = 20;
 
-export class LogOutput implements LineWriter {
+export class LogOutput implements LineOutput {
   readonly #fd: number;
   readonly #maxWaiting: number;
   readonly #onDropped: (count: number) => string;
-  #waiting = "";
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
   #dropped = 0;
   #gone = false;
   #writing = false;
@@ -34,13 +35,16 @@ export class LogOutput implements LineWriter {
     this.#onDropped = options.onDropped ?? ((count) => `${count} log lines were lost\n`);
   }
 
-  write(lines: string): void {
+  /** Text, or bytes in UTF-8 that do not change any more. */
+  write(lines: string | Uint8Array): void {
     if (this.#gone) return;
-    if (this.#waiting.length + lines.length > this.#maxWaiting) {
-      this.#dropped += countLines(lines);
+    const bytes = typeof lines === "string" ? Buffer.from(lines) : lines;
+    if (this.#waitingBytes + bytes.length > this.#maxWaiting) {
+      this.#dropped += countLines(bytes);
       return;
     }
-    this.#waiting += lines;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
     if (this.#writing) return;
     this.#writing = true;
     // Lines of the same turn share one write.
@@ -60,14 +64,16 @@ export class LogOutput implements LineWriter {
   }
 
   async #drain(): Promise<void> {
-    while (!this.#gone && (this.#waiting !== "" || this.#dropped > 0)) {
-      const [lines, dropped] = [this.#waiting, this.#dropped];
-      this.#waiting = "";
+    while (!this.#gone && (this.#waiting.length > 0 || this.#dropped > 0)) {
+      const [waiting, dropped] = [this.#waiting, this.#dropped];
+      this.#waiting = [];
+      this.#waitingBytes = 0;
       this.#dropped = 0;
-      const report = dropped > 0 ? this.#onDropped(dropped) : "";
-      if (await this.#writeAll(Buffer.from(lines + report))) continue;
+      const report = dropped > 0 ? [Buffer.from(this.#onDropped(dropped))] : [];
+      const lines = Buffer.concat([...waiting, ...report]);
+      if (await this.#writeAll(lines)) continue;
       // A full disk: counted as lost, and the next line tries again.
-      this.#dropped += dropped + countLines(lines);
+      this.#dropped += dropped + waiting.reduce((count, piece) => count + countLines(piece), 0);
       break;
     }
     this.#writing = false;
@@ -75,7 +81,7 @@ export class LogOutput implements LineWriter {
   }
 
   /** False when the rest cannot be written now. */
-  async #writeAll(bytes: Buffer): Promise<boolean> {
+  async #writeAll(bytes: Uint8Array): Promise<boolean> {
     let offset = 0;
     while (offset < bytes.length) {
       const { code, written } = await this.#writeSome(bytes.subarray(offset));
@@ -90,7 +96,7 @@ export class LogOutput implements LineWriter {
     return true;
   }
 
-  #writeSome(bytes: Buffer): Promise<{ code: string | undefined; written: number }> {
+  #writeSome(bytes: Uint8Array): Promise<{ code: string | undefined; written: number }> {
     return new Promise((resolve) => {
       write(this.#fd, bytes, 0, bytes.length, null, (error, written) => {
         resolve({ code: error?.code, written: error ? 0 : written });
@@ -99,8 +105,10 @@ export class LogOutput implements LineWriter {
   }
 }
 
-function countLines(lines: string): number {
+const LF = 10;
+
+function countLines(lines: Uint8Array): number {
   let count = 0;
-  for (let at = lines.indexOf("\n"); at !== -1; at = lines.indexOf("\n", at + 1)) count++;
+  for (let at = lines.indexOf(LF); at !== -1; at = lines.indexOf(LF, at + 1)) count++;
   return count;
 }

@@ -3,7 +3,7 @@
 // questions for the time, because they do not listen yet.
 
 import { answerClockPing } from "../shared/clock.ts";
-import type { LineWriter } from "../shared/log.ts";
+import type { LineOutput } from "../shared/log.ts";
 import type { ControlCall, FromWorker, ToWorker } from "../shared/messages.ts";
 
 export interface ControlPlane {
@@ -16,10 +16,10 @@ export interface ControlPlane {
 export class Switchboard {
   /** Set before a worker listens. */
   plane: ControlPlane | null = null;
-  readonly #output: LineWriter;
+  readonly #output: LineOutput;
 
   /** `output`: where the workers' log lines go. */
-  constructor(output: LineWriter) {
+  constructor(output: LineOutput) {
     this.#output = output;
   }
 

@@ -19,6 +19,12 @@ export interface LineWriter {
   write(lines: string): void;
 }
 
+/** Where the lines of all threads end. */
+export interface LineOutput extends LineWriter {
+  /** Also as bytes, in UTF-8, which are its own from then on. */
+  write(lines: string | Uint8Array): void;
+}
+
 export interface LoggerOptions {
   /** Quieter events are not even formatted. */
   readonly level: LogLevel;
@@ -87,7 +93,8 @@ const textLine: Line = (time, level, component, message, fields) => {
 let lastTime = Number.NaN;
 let lastIso = "";
 
-function isoTime(time: number): string {
+/** Of milliseconds since 1970: `2026-01-31T12:00:00.000Z`. */
+export function isoTime(time: number): string {
   if (time !== lastTime) {
     lastIso = new Date(time).toISOString();
     lastTime = time;
@@ -106,7 +113,8 @@ function textValue(value: string | number | boolean | null): string {
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
-function quote(text: string): string {
+/** As a JSON string that no viewer acts on. */
+export function quote(text: string): string {
   return bare(JSON.stringify(text));
 }
 

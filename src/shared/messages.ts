@@ -96,8 +96,8 @@ export type FromWorker =
   /** The worker cannot do its work (the port is taken); it will not try again. */
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "drained" }
-  /** Finished log lines, newline-terminated. */
-  | { readonly type: "log"; readonly lines: string }
+  /** Finished log lines, newline-terminated; bytes are UTF-8. */
+  | { readonly type: "log"; readonly lines: string | Uint8Array }
   | { readonly type: "clock-ping"; readonly ping: number }
   /** What this worker saw of a backend needs a look: it is unhealthy, or should be ejected. */
   | { readonly type: "backend-failed"; readonly slot: number }

@@ -77,7 +77,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   let log = "";
   const accessLog: AccessLog = createAccessLog({
     format: "json",
-    write: (lines) => (log += lines),
+    write: (lines) => (log += Buffer.from(lines).toString()),
   });
   const { requestMs = 60_000, streamIdleMs = 60_000, ...config } = options.config ?? {};
   const failedSlots: number[] = [];

@@ -1,14 +1,16 @@
-// One line a request, written off the path: a request only leaves a small record; a few times a
-// second the records become lines in one piece. Owned by one worker. Query values whose names sound
-// secret never reach a line; `client_id` does.
+// One line a request, made when its answer is over and handed on in large pieces a few times a second.
+// A JSON line is put together as bytes, without a string or an object for it: it costs a tenth of
+// what a request does. Owned by one worker. Query values whose names sound secret never reach a
+// line; `client_id` does.
 
-import { createLogger } from "../../shared/log.ts";
-import type { Decision, Exchange } from "./exchange.ts";
+import { createLogger, isoTime, quote } from "../../shared/log.ts";
+import { MessageWriter } from "../http1/message-writer.ts";
+import type { Exchange } from "./exchange.ts";
 
 export interface AccessLogOptions {
   readonly format: "json" | "text";
-  /** Takes finished lines, each ending in a newline. */
-  readonly write: (lines: string) => void;
+  /** Takes finished lines in UTF-8, each ending in a newline. The bytes are its own. */
+  readonly write: (lines: Uint8Array<ArrayBuffer>) => void;
 }
 
 export interface AccessLog {
@@ -18,94 +20,122 @@ export interface AccessLog {
   flush(): void;
 }
 
-interface Entry {
-  /** Wall clock, ms. */
-  readonly time: number;
-  readonly requestId: string;
-  readonly traceId: string;
-  readonly client: string | null;
-  readonly address: string;
-  readonly decision: Decision;
-  readonly backend: string | null;
-  readonly status: number;
-  readonly bytes: number | null;
-  readonly elapsed: number;
-  readonly method: string;
-  readonly target: string;
-  readonly brokenBy: Exchange["brokenBy"];
-}
-
-const MAX_ENTRIES = 256;
+const MAX_BYTES = 60_000;
 const MAX_DELAY_MS = 100;
 
 export function createAccessLog({ format, write }: AccessLogOptions): AccessLog {
-  let entries: Entry[] = [];
+  const writer = new MessageWriter();
+  const line = format === "json" ? jsonLine : textLines(writer);
   let timer: ReturnType<typeof setTimeout> | null = null;
-  let time = 0;
-  let lines = "";
-  const writer = { write: (line: string) => void (lines += line) };
-  const log = createLogger({
-    level: "info",
-    format,
-    component: "access",
-    writer,
-    now: () => time,
-  });
 
   const flush = (): void => {
     if (timer !== null) clearTimeout(timer);
     timer = null;
-    const batch = entries;
-    entries = [];
-    lines = "";
-    for (const entry of batch) {
-      time = entry.time;
-      log.info("request", fieldsOf(entry));
-    }
-    if (lines !== "") write(lines);
+    if (writer.used === 0) return;
+    const lines = new Uint8Array(writer.used);
+    lines.set(writer.bytes.subarray(0, writer.used));
+    writer.reset();
+    write(lines);
   };
   const record = (exchange: Exchange, elapsed: number): void => {
-    entries.push(entryOf(exchange, elapsed));
-    if (entries.length >= MAX_ENTRIES) flush();
+    line(writer, exchange, elapsed);
+    if (writer.used > MAX_BYTES) flush();
     else timer ??= setTimeout(flush, MAX_DELAY_MS);
   };
   return { record, flush };
 }
 
-/** The record holds no exchange: that would keep its buffers alive until the next flush. */
-function entryOf(exchange: Exchange, elapsed: number): Entry {
+type Line = (writer: MessageWriter, exchange: Exchange, elapsed: number) => void;
+
+/** The line that the process's logger would write about these fields. */
+const jsonLine: Line = (writer, exchange, elapsed) => {
+  const { clientId, backendUrl, bytes, brokenBy } = exchange;
+  writer.text('{"time":"').text(isoTime(Date.now()));
+  writer.text('","level":"info","component":"access","message":"request","request_id":');
+  text(writer, exchange.requestId);
+  writer.text(',"trace_id":"').text(exchange.traceId).text('","client":');
+  if (clientId === null) writer.text("null");
+  else text(writer, clientId);
+  writer.text(',"address":');
+  text(writer, addressOf(exchange));
+  writer.text(',"decision":"').text(exchange.decision).text('","backend":');
+  if (backendUrl === null) writer.text("null");
+  else text(writer, backendUrl);
+  writer.text(',"status":').number(exchange.status).text(',"bytes":');
+  if (bytes === null) writer.text("null");
+  else writer.number(bytes);
+  writer.text(',"duration_ms":');
+  milliseconds(writer, elapsed);
+  writer.text(',"method":');
+  text(writer, exchange.method);
+  writer.text(',"path":');
+  text(writer, redact(exchange.target));
+  if (brokenBy !== null) writer.text(',"broken_by":"').text(brokenBy).text('"');
+  writer.text("}\n");
+};
+
+/** A JSON string. What needs no escape, nearly everything, goes straight in. */
+function text(writer: MessageWriter, value: string): void {
+  const { length } = value;
+  writer.reserve(length + 2);
+  const { bytes, used } = writer;
+  bytes[used] = QUOTE;
+  for (let at = 0; at < length; at++) {
+    const char = value.charCodeAt(at);
+    if (char < 32 || char > 126 || char === QUOTE || char === BACKSLASH) {
+      writer.add(Buffer.from(quote(value)));
+      return;
+    }
+    bytes[used + 1 + at] = char;
+  }
+  bytes[used + 1 + length] = QUOTE;
+  writer.used = used + length + 2;
+}
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/** With three decimals: 12.050. */
+function milliseconds(writer: MessageWriter, nanoseconds: number): void {
+  const microseconds = Math.round(nanoseconds / 1e3);
+  const whole = Math.floor(microseconds / 1e3);
+  const rest = microseconds - whole * 1e3;
+  writer
+    .number(whole)
+    .text(rest < 10 ? ".00" : rest < 100 ? ".0" : ".")
+    .number(rest);
+}
+
+/** For people; not the way of a busy gateway. */
+function textLines(writer: MessageWriter): Line {
+  const log = createLogger({
+    level: "info",
+    format: "text",
+    component: "access",
+    writer: { write: (line) => void writer.add(Buffer.from(line)) },
+  });
+  return (_, exchange, elapsed) => log.info("request", fieldsOf(exchange, elapsed));
+}
+
+function fieldsOf(exchange: Exchange, elapsed: number) {
   return {
-    time: Date.now(),
-    requestId: exchange.requestId,
-    traceId: exchange.traceId,
+    request_id: exchange.requestId,
+    trace_id: exchange.traceId,
     client: exchange.clientId,
-    address: exchange.address === "" ? exchange.peer : exchange.address,
+    address: addressOf(exchange),
     decision: exchange.decision,
     backend: exchange.backendUrl,
     status: exchange.status,
     bytes: exchange.bytes,
-    elapsed,
+    duration_ms: Math.round(elapsed / 1e3) / 1e3,
     method: exchange.method,
-    target: exchange.target,
-    brokenBy: exchange.brokenBy,
+    path: redact(exchange.target),
+    broken_by: exchange.brokenBy ?? undefined,
   };
 }
 
-function fieldsOf(entry: Entry) {
-  return {
-    request_id: entry.requestId,
-    trace_id: entry.traceId,
-    client: entry.client,
-    address: entry.address,
-    decision: entry.decision,
-    backend: entry.backend,
-    status: entry.status,
-    bytes: entry.bytes,
-    duration_ms: Math.round(entry.elapsed / 1e3) / 1e3,
-    method: entry.method,
-    path: redact(entry.target),
-    broken_by: entry.brokenBy ?? undefined,
-  };
+function addressOf({ address, peer }: Exchange): string {
+  return address === "" ? peer : address;
 }
 
 /** Parts that make a parameter's name sound secret wherever they stand in it. */

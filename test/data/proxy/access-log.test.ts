@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { redact } from "../../../src/data/proxy/access-log.ts";
+import fc from "fast-check";
+import { createAccessLog, redact } from "../../../src/data/proxy/access-log.ts";
+import { Exchange } from "../../../src/data/proxy/exchange.ts";
+import { createLogger } from "../../../src/shared/log.ts";
 import { rawBackend } from "../../support/backend.ts";
 import { startProxy } from "../../support/proxy.ts";
 import { valuesOf } from "../../support/raw-client.ts";
@@ -37,17 +40,15 @@ describe("the access log", () => {
   });
 
   test("writes by itself, soon and in one piece", async () => {
-    const { createAccessLog } = await import("../../../src/data/proxy/access-log.ts");
     const written: string[] = [];
     const seen = Promise.withResolvers<void>();
     const log = createAccessLog({
       format: "text",
       write: (lines) => {
-        written.push(lines);
+        written.push(Buffer.from(lines).toString());
         seen.resolve();
       },
     });
-    const { Exchange } = await import("../../../src/data/proxy/exchange.ts");
     for (let i = 0; i < 3; i++) {
       const asked = { method: "GET", target: `/${i}`, length: 0, fields: { get: () => null } };
       log.record(new Exchange(asked, 0, "10.0.0.1", false), 1e6);
@@ -56,6 +57,89 @@ describe("the access log", () => {
     await seen.promise;
     expect(written).toHaveLength(1);
     expect(written[0]!.trimEnd().split("\n")).toHaveLength(3);
+  });
+});
+
+describe("a line of the access log", () => {
+  const exchangeOf = (values: Partial<Exchange>, target = "/") => {
+    const asked = { method: "GET", target, length: 0, fields: { get: () => null } };
+    return Object.assign(new Exchange(asked, 0, "10.0.0.1", false), values);
+  };
+  const lineOf = (exchange: Exchange, elapsed: number) => {
+    let lines = "";
+    const write = (bytes: Uint8Array) => void (lines += Buffer.from(bytes).toString());
+    const log = createAccessLog({ format: "json", write });
+    log.record(exchange, elapsed);
+    log.flush();
+    return lines;
+  };
+
+  test("says what the logger would say of the same fields, whatever a stranger sent", () => {
+    // One character a byte, as a request's target is read.
+    const anything = fc.string({
+      unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+      maxLength: 40,
+    });
+    const values = fc.record({
+      requestId: anything,
+      clientId: fc.option(anything),
+      address: fc.constantFrom("", "::1"),
+      decision: fc.constantFrom("admitted" as const, "limited" as const),
+      backendUrl: fc.constantFrom(null, "http://b:1"),
+      status: fc.integer({ min: 0, max: 599 }),
+      bytes: fc.option(fc.maxSafeNat()),
+      brokenBy: fc.constantFrom(null, "client" as const),
+    });
+    const elapsed = fc.nat(1e15);
+    fc.assert(
+      fc.property(values, anything, elapsed, (given, target, ns) => {
+        const line = lineOf(exchangeOf(given, target), ns);
+        expect(line.endsWith("}\n")).toBe(true);
+        let expected = "";
+        const writer = { write: (text: string) => void (expected += text) };
+        const log = createLogger({ level: "info", format: "json", component: "access", writer });
+        log.info("request", {
+          request_id: given.requestId,
+          trace_id: "",
+          client: given.clientId,
+          address: given.address || "10.0.0.1",
+          decision: given.decision,
+          backend: given.backendUrl,
+          status: given.status,
+          bytes: given.bytes,
+          duration_ms: Math.round(ns / 1e3) / 1e3,
+          method: "GET",
+          path: redact(target),
+          broken_by: given.brokenBy ?? undefined,
+        });
+        const [first, ...rest] = [line, expected].map((each) =>
+          each.replace(/"time":"[^"]+"/, "").replace(/"duration_ms":[^,]+/, ""),
+        );
+        expect(rest).toEqual([first!]);
+        const parsed = [line, expected].map((each) => JSON.parse(each).duration_ms);
+        expect(parsed[0]).toBe(parsed[1]);
+        // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+        expect(line.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+      }),
+    );
+  });
+
+  test("is handed on in pieces of some 60 KB, each of whole lines", () => {
+    const pieces: string[] = [];
+    const write = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes).toString());
+    const log = createAccessLog({ format: "json", write });
+    for (let i = 0; i < 1000; i++) log.record(exchangeOf({ requestId: `${i}` }, `/${i}`), i);
+    log.flush();
+    expect(pieces.length).toBeGreaterThan(2);
+    const ids = pieces.flatMap((piece) => {
+      expect(piece.endsWith("\n")).toBe(true);
+      expect(piece.length).toBeLessThan(62_000);
+      return piece
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line).request_id);
+    });
+    expect(ids).toEqual(Array.from({ length: 1000 }, (_, i) => `${i}`));
   });
 });
 
