@@ -69,8 +69,9 @@ export class LogOutput implements LineOutput {
       this.#waiting = [];
       this.#waitingBytes = 0;
       this.#dropped = 0;
-      const report = dropped > 0 ? [Buffer.from(this.#onDropped(dropped))] : [];
-      const lines = Buffer.concat([...waiting, ...report]);
+      const pieces = [...waiting];
+      if (dropped > 0) pieces.push(Buffer.from(this.#onDropped(dropped)));
+      const lines = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
       if (await this.#writeAll(lines)) continue;
       // A full disk: counted as lost, and the next line tries again.
       this.#dropped += dropped + waiting.reduce((count, piece) => count + countLines(piece), 0);

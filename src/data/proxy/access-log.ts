@@ -20,7 +20,7 @@ export interface AccessLog {
   flush(): void;
 }
 
-const MAX_BYTES = 60_000;
+const MAX_BYTES = 200_000;
 const MAX_DELAY_MS = 100;
 
 export function createAccessLog({ format, write }: AccessLogOptions): AccessLog {
@@ -32,8 +32,8 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
     if (timer !== null) clearTimeout(timer);
     timer = null;
     if (writer.used === 0) return;
-    const lines = new Uint8Array(writer.used);
-    lines.set(writer.bytes.subarray(0, writer.used));
+    const lines = Buffer.allocUnsafeSlow(writer.used);
+    writer.bytes.copy(lines, 0, 0, writer.used);
     writer.reset();
     write(lines);
   };
