@@ -80,7 +80,7 @@ export interface FetchHandlerOptions extends Omit<PassageHandlerOptions, "handle
 const NOTHING = Buffer.alloc(0);
 const NEXT_TURN = Promise.resolve();
 const BUG = failure(500, "Internal Server Error", "The gateway failed.");
-/** Bytes of an answer whose head waits for its first piece, so that both leave in one write. */
+/** Bytes of an answer that is handed on whole, its head in one write with it. */
 const ONE_WRITE = 65_536;
 
 /** Bun's client sends 250 and loses the others in silence; the gateway adds eight of its own. */
@@ -247,6 +247,9 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     const stated = response.headers.get("content-length");
     const length = stated === null ? UNKNOWN_LENGTH : Number(stated);
     const toHead = exchange.head.isMethod("HEAD");
+    if (length > 0 && length <= ONE_WRITE && !toHead && response.status !== 304) {
+      return await this.#relayWhole(response, length);
+    }
     const { body } = response;
     if (body === null || (toHead && length >= 0)) {
       this.#begin(response);
@@ -258,8 +261,6 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     const reader = body.getReader();
     this.#answer = reader;
     let reading = reader.read();
-    // A short answer leaves in one write; of any other the head does not wait for the body.
-    if (length >= 0 && length <= ONE_WRITE) await reading;
     const first = settled(reading);
     const bytes = bufferOf(first?.value);
     if (first !== null) {
@@ -288,6 +289,16 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
         reading = reader.read();
       }
     }
+    return "whole";
+  }
+
+  /** A short answer: a stream for it would cost a fifth of what the request does. */
+  async #relayWhole(response: Response, length: number): Promise<PassageEnd> {
+    const { exchange } = this;
+    const bytes = bufferOf(await response.bytes());
+    if (exchange.over) return "left";
+    this.#begin(response);
+    exchange.send(length, bytes, 0, bytes.length, true);
     return "whole";
   }
 
