@@ -32,6 +32,7 @@ import { createLogger, type Logger } from "./shared/log.ts";
 import type { FromWorker, ToWorker } from "./shared/messages.ts";
 import { MetricsTable } from "./shared/metrics-table.ts";
 import { ProcessState } from "./shared/process-state.ts";
+import { RetryBudget } from "./shared/retry-budget.ts";
 
 declare const self: Worker;
 
@@ -120,6 +121,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     clients: table,
     anonymous: new BusyAddresses(tables.busyAddresses, worker).watch(anonymous),
     backends,
+    repeats: new RetryBudget(tables.repeats, worker),
     metrics,
     clock,
     accessLog,

@@ -12,6 +12,7 @@ import type { ControlResult } from "./control-result.ts";
 import type { HistoryTableMemory } from "./history-table.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
 import type { ProcessStateMemory } from "./process-state.ts";
+import type { RetryBudgetMemory } from "./retry-budget.ts";
 import type { UsagePort } from "./usage.ts";
 import type { Config } from "../config.ts";
 
@@ -24,6 +25,7 @@ export interface SharedTables {
   readonly connections: ConnectionTableMemory;
   readonly metrics: MetricsTableMemory;
   readonly history: HistoryTableMemory;
+  readonly repeats: RetryBudgetMemory;
   readonly state: ProcessStateMemory;
 }
 

@@ -12,6 +12,7 @@ import { HistoryTable } from "./history-table.ts";
 import type { SharedTables } from "./messages.ts";
 import { MetricsTable } from "./metrics-table.ts";
 import { ProcessState } from "./process-state.ts";
+import { RetryBudget } from "./retry-budget.ts";
 
 /** `seed`: that of the anonymous buckets to take over. */
 export function reserveTables(config: Config, seed: readonly number[] | undefined): SharedTables {
@@ -29,6 +30,7 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     metrics: MetricsTable.reserve({ workers }),
     history: HistoryTable.reserve(),
     connections: ConnectionTable.reserve({ workers }),
+    repeats: RetryBudget.reserve({ workers }),
     state: ProcessState.reserve(),
   };
 }

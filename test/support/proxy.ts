@@ -17,6 +17,7 @@ import { BackendTable } from "../../src/shared/backend-table.ts";
 import { ClientTable } from "../../src/shared/client-table.ts";
 import { mainClock } from "../../src/shared/clock.ts";
 import { MetricsTable } from "../../src/shared/metrics-table.ts";
+import { RetryBudget } from "../../src/shared/retry-budget.ts";
 
 export interface ProxyOptions {
   readonly backends: readonly string[];
@@ -96,6 +97,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     clients,
     anonymous: new AnonymousTable(AnonymousTable.reserve(bucket)),
     backends,
+    repeats: new RetryBudget(RetryBudget.reserve({ workers: 1 }), 0),
     metrics,
     clock,
     accessLog,

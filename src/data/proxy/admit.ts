@@ -6,7 +6,7 @@ import { addressKey, type AddressKey } from "../../shared/address.ts";
 import { ADMITTED, GONE, newTake, type Take, type TakeOutcome } from "../../shared/gcra.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ClientLookup } from "./identify.ts";
-import { fillRateLimit, type PolicyName, retryAfter } from "./ratelimit-headers.ts";
+import { fillRateLimit, type PolicyName } from "./ratelimit-headers.ts";
 
 export interface ClientBuckets extends ClientLookup {
   take(slot: number, now: number, out: Take): TakeOutcome;
@@ -34,11 +34,6 @@ export function admitClient(exchange: Exchange, clients: ClientBuckets): boolean
 export function admitAnonymous(exchange: Exchange, anonymous: AnonymousBuckets): void {
   if (!addressKey(exchange.address, key)) addressKey("::", key);
   decide(exchange, "anonymous", anonymous.take(key, exchange.startedAt, take));
-}
-
-/** Whole seconds until the bucket that was asked last has a token. */
-export function secondsToWait(): number {
-  return retryAfter(take);
 }
 
 function decide(exchange: Exchange, policy: PolicyName, outcome: TakeOutcome): void {

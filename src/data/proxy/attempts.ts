@@ -8,7 +8,6 @@ import type { Exchange } from "./exchange.ts";
 import type { Observer } from "./observe.ts";
 import { type Backends, type Failure, mayTryAnother, pick } from "./pick.ts";
 import * as responses from "./responses.ts";
-import { RetryBudget } from "./retry-budget.ts";
 
 export interface BackendPool extends Backends {
   end(slot: number): void;
@@ -19,8 +18,15 @@ export interface BackendPool extends Backends {
   epoch(slot: number): number;
 }
 
+/** Of the whole gateway; times in ns of its clock. */
+export interface Repeats {
+  request(now: number): void;
+  retry(now: number): boolean;
+}
+
 export interface AttemptsOptions {
   readonly backends: BackendPool;
+  readonly repeats: Repeats;
   readonly clock: Clock;
   readonly observer: Observer;
   /** Bytes; 0 means no limit. */
@@ -34,10 +40,11 @@ export class Attempts {
   readonly #observer: Observer;
   readonly #maxBody: number;
   readonly #onBackendFailed: (slot: number) => void;
-  readonly #budget = new RetryBudget();
+  readonly #repeats: Repeats;
 
   constructor(options: AttemptsOptions) {
     this.#backends = options.backends;
+    this.#repeats = options.repeats;
     this.#clock = options.clock;
     this.#observer = options.observer;
     this.#maxBody = options.maxBody;
@@ -49,7 +56,7 @@ export class Attempts {
     const picked = pick(exchange, this.#backends);
     if (picked === "picked") {
       exchange.sentAt = this.#clock();
-      this.#budget.request(exchange.sentAt);
+      this.#repeats.request(exchange.sentAt);
       return null;
     }
     if (picked === "saturated") {
@@ -69,7 +76,7 @@ export class Attempts {
     const blamed = failure !== "client" && failure !== "too_large";
     if (blamed && this.#backends.failed(backend, failure)) this.#onBackendFailed(backend);
     if (!mayTryAnother(exchange, failure, replayable)) return this.#answerTo(exchange, failure);
-    if (!this.#budget.retry(this.#clock())) {
+    if (!this.#repeats.retry(this.#clock())) {
       this.#observer.retryRefused();
       return this.#answerTo(exchange, failure);
     }

@@ -13,14 +13,8 @@ import { ANSWERED, type Passage, type Unfit } from "../http1/fetch-adapter.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { AccessLog } from "./access-log.ts";
-import {
-  admitAnonymous,
-  admitClient,
-  type AnonymousBuckets,
-  type ClientBuckets,
-  secondsToWait,
-} from "./admit.ts";
-import { Attempts, type BackendPool } from "./attempts.ts";
+import { admitAnonymous, admitClient, type AnonymousBuckets, type ClientBuckets } from "./admit.ts";
+import { Attempts, type BackendPool, type Repeats } from "./attempts.ts";
 import { Exchange } from "./exchange.ts";
 import { FetchRelay } from "./fetch-relay.ts";
 import { givenRequestId } from "./headers.ts";
@@ -39,6 +33,7 @@ export interface PipelineOptions {
   readonly clients: ClientBuckets;
   readonly anonymous: AnonymousBuckets;
   readonly backends: BackendPool;
+  readonly repeats: Repeats;
   readonly metrics: MetricsTable;
   readonly clock: Clock;
   readonly accessLog: AccessLog | null;
@@ -113,8 +108,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       admitAnonymous(exchange, anonymous);
     }
     if (exchange.decision === "admitted") return null;
-    const policy = exchange.clientId === null ? "anonymous" : "client";
-    return responses.limited(policy, secondsToWait());
+    return responses.LIMITED[exchange.clientId === null ? "anonymous" : "client"];
   }
 
   function answerBy(exchange: Exchange, answer: responses.OwnAnswer, http: HttpExchange): void {

@@ -15,8 +15,10 @@ type Header = readonly [name: string, value: string];
 export interface OwnAnswer {
   readonly status: number;
   readonly reason: string;
-  /** Besides those of every problem. */
-  readonly headers: readonly Header[];
+  /** Whole lines, each with CRLF. */
+  readonly lines: string;
+  /** With the time until the bucket that was asked has a token, as `Retry-After`. */
+  readonly retryAfter?: true;
   /** Empty, or a problem (RFC 9457). */
   readonly body: Buffer<ArrayBuffer>;
 }
@@ -25,31 +27,21 @@ const PROBLEM: readonly Header[] = [
   ["Content-Type", "application/problem+json"],
   ["Cache-Control", "no-store"],
 ];
-const PROBLEM_LINES = lines(PROBLEM);
 
 /** Registered at IANA by draft-ietf-httpapi-ratelimit-headers. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-const LIMITED = { client: limitedBody("client"), anonymous: limitedBody("anonymous") };
+/** By the kind of bucket that was asked. */
+export const LIMITED = { client: limited("client"), anonymous: limited("anonymous") };
 
-export function limited(policy: PolicyName, retryAfter: number): OwnAnswer {
-  return {
-    status: 429,
-    reason: "Too Many Requests",
-    headers: [["Retry-After", String(retryAfter)]],
-    body: LIMITED[policy],
-  };
-}
-
-function limitedBody(policy: PolicyName): OwnAnswer["body"] {
-  return Buffer.from(
-    problemBody(429, {
-      type: QUOTA_EXCEEDED,
-      title: "Too Many Requests",
-      detail: "The bucket has no token left; Retry-After says when the next one is there.",
-      "violated-policies": [policy],
-    }),
-  );
+function limited(policy: PolicyName): OwnAnswer {
+  const own = answer(429, {
+    type: QUOTA_EXCEEDED,
+    title: "Too Many Requests",
+    detail: "The bucket has no token left; Retry-After says when the next one is there.",
+    "violated-policies": [policy],
+  });
+  return { ...own, retryAfter: true };
 }
 
 /** 401 must name a way to authenticate (RFC 9110 §15.5.2). */
@@ -79,7 +71,7 @@ export const METHOD_NOT_ALLOWED = answer(
 export const OWN_OPTIONS: OwnAnswer = {
   status: 200,
   reason: "OK",
-  headers: [ALLOW],
+  lines: lines([ALLOW]),
   body: Buffer.alloc(0),
 };
 
@@ -128,16 +120,15 @@ export const BACKEND_TIMED_OUT = answer(504, {
 export const CLIENT_LEFT: OwnAnswer = {
   status: 499,
   reason: "Client Closed Request",
-  headers: [],
+  lines: "",
   body: Buffer.alloc(0),
 };
 
 /** Begins and ends the answer on the connection. */
 export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {
   const { status, reason, body } = own;
-  const writer = http.begin(status, reason);
-  if (body.length > 0) writer.text(PROBLEM_LINES);
-  if (own.headers.length > 0) writer.text(lines(own.headers));
+  const writer = http.begin(status, reason).text(own.lines);
+  if (own.retryAfter) writer.text("Retry-After: ").number(exchange.rateLimit.reset).text("\r\n");
   ownLines(writer, exchange);
   http.send(body.length, body, 0, body.length, true);
 }
@@ -154,5 +145,6 @@ function answer(
   headers: readonly Header[] = [],
 ): OwnAnswer {
   const reason = status === 401 ? "Unauthorized" : members.title;
-  return { status, reason, headers, body: Buffer.from(problemBody(status, members)) };
+  const body = Buffer.from(problemBody(status, members));
+  return { status, reason, lines: lines([...PROBLEM, ...headers]), body };
 }

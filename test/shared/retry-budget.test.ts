@@ -2,9 +2,11 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { RetryBudget } from "../../../src/data/proxy/retry-budget.ts";
+import { RetryBudget } from "../../src/shared/retry-budget.ts";
 
 const SECOND = 1e9;
+
+const alone = () => new RetryBudget(RetryBudget.reserve({ workers: 1 }), 0);
 
 function retries(budget: RetryBudget, now: number, wanted: number): number {
   let granted = 0;
@@ -13,14 +15,14 @@ function retries(budget: RetryBudget, now: number, wanted: number): number {
 }
 
 test("a quiet gateway may repeat three times in ten seconds", () => {
-  const budget = new RetryBudget();
+  const budget = alone();
   expect(retries(budget, 5 * SECOND, 10)).toBe(3);
   expect(retries(budget, 14.9 * SECOND, 10)).toBe(0);
   expect(retries(budget, 15 * SECOND, 10)).toBe(3);
 });
 
 test("a busy one may repeat a fifth of its requests, then fails fast until they are history", () => {
-  const budget = new RetryBudget();
+  const budget = alone();
   for (let i = 0; i < 1000; i++) budget.request(SECOND);
   expect(retries(budget, 2 * SECOND, 500)).toBe(200);
   expect(retries(budget, 10.9 * SECOND, 500)).toBe(0);
@@ -29,13 +31,29 @@ test("a busy one may repeat a fifth of its requests, then fails fast until they 
   expect(retries(budget, 12 * SECOND, 500)).toBe(3);
 });
 
+test("the budget is that of all workers together, also when one has hardly any traffic", () => {
+  const memory = RetryBudget.reserve({ workers: 3 });
+  const [busy, quiet, idle] = [0, 1, 2].map((worker) => new RetryBudget(memory, worker)) as [
+    RetryBudget,
+    RetryBudget,
+    RetryBudget,
+  ];
+  for (let i = 0; i < 100; i++) busy.request(SECOND);
+  quiet.request(SECOND);
+  expect(retries(quiet, SECOND, 15)).toBe(15);
+  expect(retries(busy, SECOND, 10)).toBe(5);
+  expect(retries(idle, SECOND, 10)).toBe(0);
+  expect(retries(idle, 11 * SECOND, 10)).toBe(3);
+  expect(retries(quiet, 11 * SECOND, 10)).toBe(0);
+});
+
 test("it agrees with a plain list of what happened when", () => {
   const events = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 4_000 })), {
     maxLength: 300,
   });
   fc.assert(
     fc.property(events, (list) => {
-      const budget = new RetryBudget();
+      const budget = alone();
       const log: { retry: boolean; second: number }[] = [];
       let ms = 0;
       for (const [retry, pause] of list) {
