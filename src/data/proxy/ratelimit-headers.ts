@@ -44,7 +44,7 @@ export function rateLimitLines(writer: MessageWriter, name: PolicyName, fields: 
 }
 
 /** Retry-After in seconds (RFC 9110 §10.2.3): rounded up, at least 1. */
-function retryAfter(take: Take): number {
+export function retryAfter(take: Take): number {
   return seconds(take.retryAfter);
 }
 
