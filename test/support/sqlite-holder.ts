@@ -1,5 +1,5 @@
 // A process that opens a SQLite database as the gateway does, stores a client, says so once the
-// write is acknowledged, and stays until it is killed.
+// write is acknowledged, and stays until it is killed. Nothing refers to the store any more by then.
 
 import { openStore } from "../../src/control/db/store.ts";
 import { recordingLog } from "./database.ts";
@@ -15,5 +15,6 @@ await store.clients.insert("survivor", {
   tokensSet: true,
   at: Date.now(),
 });
+Bun.gc(true);
 process.stdout.write("stored client survivor\n");
 setInterval(() => undefined, 60_000);

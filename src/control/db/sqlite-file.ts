@@ -29,7 +29,10 @@ export function prepareFile(path: string, log: Logger): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) tighten(file, log);
 }
 
-/** Holds the lock until `close()` or the end of the process. */
+/** So that no garbage collection closes a lock of which only the effect is wanted. */
+const held = new Set<Database>();
+
+/** Holds the lock until `unlockFile()` or the end of the process. */
 export function lockFile(path: string): Database {
   const lockPath = `${path}-lock`;
   try {
@@ -38,6 +41,7 @@ export function lockFile(path: string): Database {
     // The transaction writes nothing, so no journal needs to be on disk.
     lock.run("PRAGMA journal_mode = MEMORY");
     lock.run("BEGIN EXCLUSIVE");
+    held.add(lock);
     return lock;
   } catch (error) {
     if ((error as { code?: string }).code?.startsWith("SQLITE_BUSY")) {
@@ -46,6 +50,11 @@ export function lockFile(path: string): Database {
     const message = `Database ${path} cannot be locked: ${whyNot(lockPath, error)}.`;
     throw new StartError(EXIT.cannotCreate, message);
   }
+}
+
+export function unlockFile(lock: Database): void {
+  held.delete(lock);
+  lock.close();
 }
 
 function tighten(path: string, log: Logger): void {

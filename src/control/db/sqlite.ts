@@ -4,7 +4,7 @@
 import { Database } from "bun:sqlite";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Logger } from "../../shared/log.ts";
-import { lockFile, prepareFile } from "./sqlite-file.ts";
+import { lockFile, prepareFile, unlockFile } from "./sqlite-file.ts";
 
 /** A query waits this long for another program's lock. It holds the main thread meanwhile. */
 const BUSY_TIMEOUT_MS = 250;
@@ -31,7 +31,7 @@ export function openSqlite(path: string, log: Logger, locked = true): SqliteFile
   prepareFile(path, log);
   let lock = locked ? lockFile(path) : null;
   const unlock = (): void => {
-    lock?.close();
+    if (lock) unlockFile(lock);
     lock = null;
   };
   try {
