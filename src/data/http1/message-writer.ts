@@ -20,11 +20,20 @@ export class MessageWriter {
   /** Text of one byte a character. Must not hold what the caller has not checked: CR, LF. */
   text(text: string): this {
     const { length } = text;
+    if (length <= WORTH_A_CALL) return this.part(text, 0, length);
+    this.reserve(length);
+    this.bytes.write(text, this.used, "latin1");
+    this.used += length;
+    return this;
+  }
+
+  /** The same of a short piece of it, for which no string has to be made: [start, end). */
+  part(text: string, start: number, end: number): this {
+    const length = end - start;
     this.reserve(length);
     const { bytes, used } = this;
     this.used = used + length;
-    if (length > WORTH_A_CALL) bytes.write(text, used, "latin1");
-    else for (let i = 0; i < length; i++) bytes[used + i] = text.charCodeAt(i);
+    for (let i = 0; i < length; i++) bytes[used + i] = text.charCodeAt(start + i);
     return this;
   }
 

@@ -5,6 +5,7 @@
 
 import { createLogger, isoTime, quote } from "../../shared/log.ts";
 import { MessageWriter } from "../http1/message-writer.ts";
+import { TRACE_DIGITS } from "../tracing/trace-context.ts";
 import type { Exchange } from "./exchange.ts";
 
 export interface AccessLogOptions {
@@ -52,8 +53,10 @@ const jsonLine: Line = (writer, exchange, elapsed) => {
   const { clientId, backendUrl, bytes, brokenBy } = exchange;
   writer.text('{"time":"').text(isoTime(Date.now()));
   writer.text('","level":"info","component":"access","message":"request","request_id":');
-  text(writer, exchange.requestId);
-  writer.text(',"trace_id":"').text(exchange.traceId).text('","client":');
+  requestId(writer, exchange);
+  const { traceText, traceAt } = exchange;
+  writer.text(',"trace_id":"').part(traceText, traceAt, traceAt + TRACE_DIGITS);
+  writer.text('","client":');
   if (clientId === null) writer.text("null");
   else text(writer, clientId);
   writer.text(',"address":');
@@ -73,6 +76,12 @@ const jsonLine: Line = (writer, exchange, elapsed) => {
   if (brokenBy !== null) writer.text(',"broken_by":"').text(brokenBy).text('"');
   writer.text("}\n");
 };
+
+/** One of ours needs no escape. */
+function requestId(writer: MessageWriter, { idStart, idEnd }: Exchange): void {
+  if (idEnd === "") text(writer, idStart);
+  else writer.text('"').text(idStart).text(idEnd).text('"');
+}
 
 /** A JSON string. What needs no escape, nearly everything, goes straight in. */
 function text(writer: MessageWriter, value: string): void {

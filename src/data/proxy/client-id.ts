@@ -33,7 +33,10 @@ function valueOf(target: string, at: number, end: number): string | null {
   if (target.startsWith(NAME, at)) {
     const after = at + NAME.length;
     if (after === end) return "";
-    if (target.charCodeAt(after) === 61) return decode(target.slice(after + 1, end));
+    if (target.charCodeAt(after) === 61) {
+      const value = target.slice(after + 1, end);
+      return isPlain(target, after + 1, end) ? value : decode(value);
+    }
   }
   // Only an escape can hide the name.
   const escape = target.indexOf("%", at);
@@ -42,6 +45,15 @@ function valueOf(target: string, at: number, end: number): string | null {
   if (equals < 0 || equals > end) equals = end;
   if (escape > equals || decode(target.slice(at, equals)) !== NAME) return null;
   return decode(target.slice(equals + 1, end));
+}
+
+/** Looked through here: a call of the engine for each of the two characters costs more. */
+function isPlain(target: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const code = target.charCodeAt(at);
+    if (code === 37 || code === 43) return false;
+  }
+  return true;
 }
 
 /** As application/x-www-form-targetencoded: `+` is a space (which no id contains). */

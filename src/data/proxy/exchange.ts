@@ -3,6 +3,7 @@
 // by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
 // stands elsewhere.
 
+import { TracePlace } from "../tracing/tracing.ts";
 import { newRateLimit, type PolicyName, type RateLimit } from "./ratelimit-headers.ts";
 
 /**
@@ -24,7 +25,7 @@ export interface Asked {
   };
 }
 
-export class Exchange {
+export class Exchange extends TracePlace {
   readonly method: string;
   readonly target: string;
   /** Good until the exchange is over. */
@@ -35,15 +36,9 @@ export class Exchange {
   readonly peer: string;
   /** Whether the peer is a proxy whose forwarding headers are believed. */
   readonly trusted: boolean;
-  requestId = "";
-
-  /** Its place in a trace; see `Traced`. */
-  traceId = "";
-  parentId = "";
-  spanId = "";
-  forwardId = "";
-  sampled = false;
-  traced = false;
+  /** Its id in two parts, of which the first is the same for many. */
+  idStart = "";
+  idEnd = "";
 
   /** The value of `client_id` when it names a registered client. */
   clientId: string | null = null;
@@ -79,11 +74,16 @@ export class Exchange {
   ended = false;
 
   constructor(asked: Asked, startedAt: number, peer: string, trusted: boolean) {
+    super();
     this.asked = asked;
     this.method = asked.method;
     this.target = asked.target;
     this.startedAt = startedAt;
     this.peer = peer;
     this.trusted = trusted;
+  }
+
+  get requestId(): string {
+    return this.idStart + this.idEnd;
   }
 }

@@ -9,6 +9,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import { rateLimitLines } from "./ratelimit-headers.ts";
+import { SPAN_DIGITS, TRACE_DIGITS } from "../tracing/trace-context.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
 export const PSEUDONYM = "gateway";
@@ -56,14 +57,22 @@ export function requestLines(writer: MessageWriter, exchange: Exchange, head: Re
       .text("\r\n");
   }
   writer.text(head.minor === 1 ? VIA_1_1 : VIA_1_0);
-  writer.text("X-Request-Id: ").text(exchange.requestId).text("\r\n");
-  if (exchange.traced) {
-    writer.text("traceparent: 00-").text(exchange.traceId).text("-").text(exchange.forwardId);
-    writer.text(exchange.sampled ? "-01\r\n" : "-00\r\n");
-  }
+  idLine(writer, exchange);
+  if (exchange.traced) traceLine(writer, exchange);
   if (exchange.maxForwards >= 0) {
     writer.text("Max-Forwards: ").number(exchange.maxForwards).text("\r\n");
   }
+}
+
+function traceLine(writer: MessageWriter, exchange: Exchange): void {
+  const { traceText, traceAt, forwardText, forwardAt, sampled } = exchange;
+  writer.text("traceparent: 00-").part(traceText, traceAt, traceAt + TRACE_DIGITS);
+  writer.text("-").part(forwardText, forwardAt, forwardAt + SPAN_DIGITS);
+  writer.text(sampled ? "-01\r\n" : "-00\r\n");
+}
+
+function idLine(writer: MessageWriter, { idStart, idEnd }: Exchange): void {
+  writer.text("X-Request-Id: ").text(idStart).text(idEnd).text("\r\n");
 }
 
 /** A proxy must date what came without a date (RFC 9110 §6.6.1). */
@@ -75,7 +84,7 @@ export function answerLines(writer: MessageWriter, exchange: Exchange, head: Res
 
 /** What every answer carries, the gateway's own ones too. */
 export function ownLines(writer: MessageWriter, exchange: Exchange): void {
-  writer.text("X-Request-Id: ").text(exchange.requestId).text("\r\n");
+  idLine(writer, exchange);
   // Appended: a backend's own limits stay beside ours (the draft's §5).
   if (exchange.limitedBy !== null) rateLimitLines(writer, exchange.limitedBy, exchange.rateLimit);
 }

@@ -127,8 +127,10 @@ function arrivals(
   return ({ head, peerAddress }) => {
     const believed = !trusted.empty && trusted.has(peerAddress);
     const exchange = new Exchange(head, clock(), peerAddress, believed);
-    exchange.requestId = (believed ? givenRequestId(exchange) : null) ?? nextId();
-    tracing.begin(exchange);
+    const given = believed ? givenRequestId(exchange) : null;
+    if (given === null) nextId(exchange);
+    else exchange.idStart = given;
+    tracing.begin(exchange, head.fields);
     observer.began();
     return exchange;
   };

@@ -3,7 +3,7 @@
 import type { SamplerName } from "../../shared/samplers.ts";
 
 /** `parent`: what the caller wants; null when the trace starts here. */
-export type Sampler = (traceId: string, parent: boolean | null) => boolean;
+export type Sampler = (trace: { readonly traceId: string }, parent: boolean | null) => boolean;
 
 const PARENT = "parentbased_";
 /** The last 13 digits of a trace id: 52 bits that are random by W3C Trace Context level 2. */
@@ -14,11 +14,11 @@ const RANDOM_RANGE = 2 ** 52;
 export function createSampler(name: SamplerName, ratio: number): Sampler {
   if (name.startsWith(PARENT)) {
     const root = createSampler(name.slice(PARENT.length) as SamplerName, ratio);
-    return (traceId, parent) => parent ?? root(traceId, null);
+    return (trace, parent) => parent ?? root(trace, null);
   }
   if (name === "always_on") return () => true;
   if (name === "always_off") return () => false;
   // The rest of the fleet decides alike for the same trace: those with the highest numbers are in.
   const least = (1 - ratio) * RANDOM_RANGE;
-  return (traceId) => Number.parseInt(traceId.slice(-RANDOM_DIGITS), 16) >= least;
+  return ({ traceId }) => Number.parseInt(traceId.slice(-RANDOM_DIGITS), 16) >= least;
 }

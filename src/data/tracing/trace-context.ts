@@ -40,27 +40,28 @@ interface Forwarded {
   readonly sampled: boolean;
 }
 
+/** Hexadecimal digits of the two kinds of ids (§3.2.2.3, §3.2.2.4). */
+export const TRACE_DIGITS = 32;
+export const SPAN_DIGITS = 16;
+
 const STOCK_BYTES = 4096;
 
-/** Random ids of traces and spans, not zero (the chance is one in 2^64). */
+/**
+ * Random ids of traces and spans, not zero (the chance is one in 2^64). An id is a place in the stock:
+ * most are only ever copied from there, and a string of each would cost more than drawing it.
+ */
 export class TraceIds {
-  #stock = "";
+  /** Random digits; another one after some draws. */
+  stock = "";
   #at = 0;
 
-  traceId(): string {
-    return this.#draw(32);
-  }
-
-  spanId(): string {
-    return this.#draw(16);
-  }
-
-  #draw(digits: number): string {
-    if (this.#at + digits > this.#stock.length) {
-      this.#stock = crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex();
+  /** Where in `stock`, as it is from now on, so many digits begin that nobody else gets. */
+  draw(digits: number): number {
+    if (this.#at + digits > this.stock.length) {
+      this.stock = crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex();
       this.#at = 0;
     }
     this.#at += digits;
-    return this.#stock.slice(this.#at - digits, this.#at);
+    return this.#at - digits;
   }
 }

@@ -4,20 +4,43 @@
 
 import type { SamplerName } from "../../shared/samplers.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
-import { readTraceparent, TraceIds } from "./trace-context.ts";
+import { Field, type FieldId } from "../http1/field-names.ts";
+import {
+  readTraceparent,
+  SPAN_DIGITS,
+  TRACE_DIGITS,
+  type TraceContext,
+  TraceIds,
+} from "./trace-context.ts";
 
-/** Of an exchange, what its place in the trace is made of. */
-export interface Traced {
-  readonly asked: { readonly fields: { get(lowerName: string): string | null } };
-  traceId: string;
+/** Of a request's header, what `Tracing` looks at. */
+export interface TracedFields {
+  /** May be true for a field that is not there. */
+  has(id: FieldId): boolean;
+  get(lowerName: string): string | null;
+}
+
+/** The place of one request in its trace. Ids are digits of longer texts; see `TraceIds`. */
+export class TracePlace {
+  traceText = "";
+  traceAt = 0;
+  forwardText = "";
+  forwardAt = 0;
   /** The caller's span; empty when the trace starts here. */
-  parentId: string;
-  /** Our span of this request, and the one of its forwarding. */
-  spanId: string;
-  forwardId: string;
-  sampled: boolean;
+  parentId = "";
+  /** Our span of this request. */
+  spanId = "";
+  sampled = false;
   /** The backend is to get a `traceparent` of ours instead of what came. */
-  traced: boolean;
+  traced = false;
+
+  get traceId(): string {
+    return this.traceText.slice(this.traceAt, this.traceAt + TRACE_DIGITS);
+  }
+  /** Our span of the forwarding. */
+  get forwardId(): string {
+    return this.forwardText.slice(this.forwardAt, this.forwardAt + SPAN_DIGITS);
+  }
 }
 
 export interface TracingOptions {
@@ -38,18 +61,29 @@ export class Tracing {
     this.#recording = recording;
   }
 
-  begin(exchange: Traced): void {
-    const given = exchange.asked.fields.get("traceparent");
-    const parent = given === null ? null : readTraceparent(given);
-    const traceId = parent === null ? this.#ids.traceId() : parent.traceId;
-    exchange.traceId = traceId;
-    exchange.sampled = this.#sampler(traceId, parent === null ? null : parent.sampled);
-    if (parent !== null) {
-      exchange.parentId = parent.parentId;
-      if (!this.#recording) return;
+  begin(place: TracePlace, fields: TracedFields): void {
+    const ids = this.#ids;
+    const parent = fields.has(Field.TRACEPARENT) ? parentIn(fields) : null;
+    if (parent === null) {
+      place.traceAt = ids.draw(TRACE_DIGITS);
+      place.traceText = ids.stock;
+    } else {
+      place.traceText = parent.traceId;
+      place.parentId = parent.parentId;
     }
-    if (this.#recording) exchange.spanId = this.#ids.spanId();
-    exchange.forwardId = this.#ids.spanId();
-    exchange.traced = true;
+    place.sampled = this.#sampler(place, parent === null ? null : parent.sampled);
+    if (parent !== null && !this.#recording) return;
+    if (this.#recording) {
+      const at = ids.draw(SPAN_DIGITS);
+      place.spanId = ids.stock.slice(at, at + SPAN_DIGITS);
+    }
+    place.forwardAt = ids.draw(SPAN_DIGITS);
+    place.forwardText = ids.stock;
+    place.traced = true;
   }
+}
+
+function parentIn(fields: TracedFields): TraceContext | null {
+  const given = fields.get("traceparent");
+  return given === null ? null : readTraceparent(given);
 }

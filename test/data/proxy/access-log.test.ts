@@ -61,9 +61,11 @@ describe("the access log", () => {
 });
 
 describe("a line of the access log", () => {
+  const TRACE = "0af7651916cd43dd8448eb211c80319c";
   const exchangeOf = (values: Partial<Exchange>, target = "/") => {
     const asked = { method: "GET", target, length: 0, fields: { get: () => null } };
-    return Object.assign(new Exchange(asked, 0, "10.0.0.1", false), values);
+    const exchange = new Exchange(asked, 0, "10.0.0.1", false);
+    return Object.assign(exchange, { traceText: `..${TRACE}..`, traceAt: 2 }, values);
   };
   const lineOf = (exchange: Exchange, elapsed: number) => {
     let lines = "";
@@ -81,7 +83,6 @@ describe("a line of the access log", () => {
       maxLength: 40,
     });
     const values = fc.record({
-      requestId: anything,
       clientId: fc.option(anything),
       address: fc.constantFrom("", "::1"),
       decision: fc.constantFrom("admitted" as const, "limited" as const),
@@ -91,16 +92,20 @@ describe("a line of the access log", () => {
       brokenBy: fc.constantFrom(null, "client" as const),
     });
     const elapsed = fc.nat(1e15);
+    const id = fc.oneof(
+      anything.map((idStart) => ({ idStart, idEnd: "" })),
+      fc.constant({ idStart: "0123456789abcdef-000000000", idEnd: "00f" }),
+    );
     fc.assert(
-      fc.property(values, anything, elapsed, (given, target, ns) => {
-        const line = lineOf(exchangeOf(given, target), ns);
+      fc.property(values, id, anything, elapsed, (given, ids, target, ns) => {
+        const line = lineOf(exchangeOf({ ...given, ...ids }, target), ns);
         expect(line.endsWith("}\n")).toBe(true);
         let expected = "";
         const writer = { write: (text: string) => void (expected += text) };
         const log = createLogger({ level: "info", format: "json", component: "access", writer });
         log.info("request", {
-          request_id: given.requestId,
-          trace_id: "",
+          request_id: ids.idStart + ids.idEnd,
+          trace_id: TRACE,
           client: given.clientId,
           address: given.address || "10.0.0.1",
           decision: given.decision,
@@ -128,7 +133,7 @@ describe("a line of the access log", () => {
     const pieces: string[] = [];
     const write = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes).toString());
     const log = createAccessLog({ format: "json", write });
-    for (let i = 0; i < 3000; i++) log.record(exchangeOf({ requestId: `${i}` }, `/${i}`), i);
+    for (let i = 0; i < 3000; i++) log.record(exchangeOf({ idStart: `${i}` }, `/${i}`), i);
     log.flush();
     expect(pieces.length).toBeGreaterThan(2);
     const ids = pieces.flatMap((piece) => {

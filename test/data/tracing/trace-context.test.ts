@@ -2,11 +2,23 @@
 
 import { describe, expect, test } from "bun:test";
 import { createSampler } from "../../../src/data/tracing/sampler.ts";
-import { readTraceparent, TraceIds, traceparent } from "../../../src/data/tracing/trace-context.ts";
-import { type Traced, Tracing } from "../../../src/data/tracing/tracing.ts";
+import { Field } from "../../../src/data/http1/field-names.ts";
+import {
+  readTraceparent,
+  SPAN_DIGITS,
+  TRACE_DIGITS,
+  TraceIds,
+  traceparent,
+} from "../../../src/data/tracing/trace-context.ts";
+import { TracePlace, Tracing } from "../../../src/data/tracing/tracing.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
+
+const drawn = (ids: TraceIds, digits: number): string => {
+  const at = ids.draw(digits);
+  return ids.stock.slice(at, at + digits);
+};
 
 describe("a traceparent", () => {
   test.each([
@@ -43,7 +55,7 @@ describe("a traceparent", () => {
     const ids = new TraceIds();
     const seen = new Set<string>();
     for (let i = 0; i < 1000; i++) {
-      const [traceId, parentId] = [ids.traceId(), ids.spanId()];
+      const [traceId, parentId] = [drawn(ids, TRACE_DIGITS), drawn(ids, SPAN_DIGITS)];
       const sampled = i % 2 === 0;
       expect(readTraceparent(traceparent({ traceId, forwardId: parentId, sampled }))).toEqual({
         traceId,
@@ -61,17 +73,13 @@ describe("a request", () => {
     given: string | null,
     options: Partial<ConstructorParameters<typeof Tracing>[0]>,
   ) => {
-    const exchange: Traced = {
-      asked: { fields: { get: (name) => (name === "traceparent" ? given : null) } },
-      traceId: "",
-      parentId: "",
-      spanId: "",
-      forwardId: "",
-      sampled: false,
-      traced: false,
+    const exchange = new TracePlace();
+    const fields = {
+      has: (id: number) => id === Field.TRACEPARENT && given !== null,
+      get: (name: string) => (name === "traceparent" ? given : null),
     };
     const sampler = "parentbased_always_on";
-    new Tracing({ sampler, ratio: 1, recording: false, ...options }).begin(exchange);
+    new Tracing({ sampler, ratio: 1, recording: false, ...options }).begin(exchange, fields);
     return exchange;
   };
 
@@ -116,19 +124,21 @@ describe("the sampler", () => {
     ["parentbased_always_off", [true, false, false]],
   ] as const)("%s decides by the caller as its name says", (name, wanted) => {
     const sampler = createSampler(name, 1);
-    expect([true, false, null].map((parent) => sampler(TRACE, parent))).toEqual([...wanted]);
+    expect([true, false, null].map((parent) => sampler({ traceId: TRACE }, parent))).toEqual([
+      ...wanted,
+    ]);
   });
 
   test("by ratio takes its share, and those a smaller one takes", () => {
     const ids = new TraceIds();
-    const traces = Array.from({ length: 20_000 }, () => ids.traceId());
+    const traces = Array.from({ length: 20_000 }, () => drawn(ids, TRACE_DIGITS));
     const taken = (ratio: number) =>
-      new Set(traces.filter((traceId) => createSampler("traceidratio", ratio)(traceId, null)));
+      new Set(traces.filter((traceId) => createSampler("traceidratio", ratio)({ traceId }, null)));
     expect([taken(0).size, taken(1).size]).toEqual([0, traces.length]);
     const [tenth, third] = [taken(0.1), taken(0.3)];
     expect(tenth.size / traces.length).toBeWithin(0.085, 0.115);
     expect(third.size / traces.length).toBeWithin(0.28, 0.32);
     expect(tenth.isSubsetOf(third)).toBe(true);
-    expect(createSampler("parentbased_traceidratio", 0)(TRACE, true)).toBe(true);
+    expect(createSampler("parentbased_traceidratio", 0)({ traceId: TRACE }, true)).toBe(true);
   });
 });
