@@ -2,9 +2,11 @@
 // first answer after a tick of the deadlines, so that an answer costs no look at the clock. Always
 // holds: the text is made at most once a second, and follows the clock also when that is set back.
 
+import { Phrase } from "./phrase.ts";
+
 let due = true;
 let second = -1;
-let line = Buffer.alloc(0);
+let line = new Phrase("");
 
 /** Time has passed: the next answer looks at the clock. */
 export function dateDue(): void {
@@ -12,7 +14,7 @@ export function dateDue(): void {
 }
 
 /** The whole field line, CRLF included. Does not change afterwards. */
-export function dateLine(): Buffer {
+export function dateLine(): Phrase {
   if (due) look(Date.now());
   return line;
 }
@@ -23,5 +25,5 @@ function look(now: number): void {
   if (present === second) return;
   second = present;
   // Its form is the one that HTTP prefers (RFC 9110 §5.6.7).
-  line = Buffer.from(`Date: ${new Date(now).toUTCString()}\r\n`);
+  line = new Phrase(`Date: ${new Date(now).toUTCString()}\r\n`);
 }

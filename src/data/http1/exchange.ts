@@ -6,6 +6,7 @@ import { CRLF_BYTES, CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunk
 import type { Connection } from "./connection.ts";
 import { dateLine } from "./date.ts";
 import type { MessageWriter } from "./message-writer.ts";
+import { Phrase } from "./phrase.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { RawEnd, RawListener } from "./wire.ts";
@@ -22,6 +23,10 @@ export const UNKNOWN_LENGTH = -1;
 
 /** Body pieces up to this leave in one write with what surrounds them; larger ones are not copied. */
 const COPY_BELOW = 16_384;
+
+const VERSION = new Phrase("HTTP/1.1 ");
+const CONTENT_LENGTH = new Phrase("Content-Length: ");
+const TRANSFER_ENCODING = new Phrase("Transfer-Encoding: chunked\r\n");
 
 enum Answer {
   NONE,
@@ -85,7 +90,7 @@ export class Exchange {
    * line, or none, where the fields that follow have one.
    */
   begin(status: number, reason: string, date = dateLine()): MessageWriter {
-    return this.#begin(status).text(reason).add(CRLF_BYTES).add(date);
+    return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2).phrase(date);
   }
   /** The same with a reason whose bytes are elsewhere. */
   beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {
@@ -93,7 +98,7 @@ export class Exchange {
   }
   #begin(status: number): MessageWriter {
     this.status = status;
-    return this.#connection.writer.reset().text("HTTP/1.1 ").number(status).text(" ");
+    return this.#connection.writer.reset().phrase(VERSION).number(status).text(" ");
   }
 
   /** Sends what `begin` began as an interim answer (1xx); HTTP/1.0 clients do not get it. */
@@ -166,14 +171,14 @@ export class Exchange {
     const stays = this.#connection.staysOpen(length < 0 && head.minor === 0);
     if (silent || status === 304 || head.isMethod("HEAD")) {
       this.#answer = Answer.BODILESS;
-      if (!silent && length >= 0) writer.text("Content-Length: ").number(length).text("\r\n");
+      if (!silent && length >= 0) writer.phrase(CONTENT_LENGTH).number(length).text("\r\n");
     } else if (length >= 0) {
       this.#answer = Answer.FIXED;
       this.#left = length;
-      writer.text("Content-Length: ").number(length).text("\r\n");
+      writer.phrase(CONTENT_LENGTH).number(length).text("\r\n");
     } else if (head.minor === 1) {
       this.#answer = Answer.CHUNKED;
-      writer.text("Transfer-Encoding: chunked\r\n");
+      writer.phrase(TRANSFER_ENCODING);
     } else {
       this.#answer = Answer.UNTIL_CLOSE;
     }

@@ -7,6 +7,7 @@
 import { peek } from "bun";
 import { problemBody } from "../../shared/problem.ts";
 import { dateLine } from "./date.ts";
+import { Phrase } from "./phrase.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { reasonOf } from "./reasons.ts";
@@ -78,6 +79,7 @@ export interface FetchHandlerOptions extends Omit<PassageHandlerOptions, "handle
 }
 
 const NOTHING = Buffer.alloc(0);
+const NO_LINE = new Phrase("");
 const NEXT_TURN = Promise.resolve();
 const BUG = failure(500, "Internal Server Error", "The gateway failed.");
 /** Bytes of an answer that is handed on whole, its head in one write with it. */
@@ -313,7 +315,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
       if (typeof value === "string") lines += `${name}: ${value}\r\n`;
       else for (const cookie of value) lines += `${name}: ${cookie}\r\n`;
     }
-    const date = "date" in fields ? NOTHING : dateLine();
+    const date = "date" in fields ? NO_LINE : dateLine();
     const writer = this.exchange.begin(status, reasonBytes(status, statusText), date).text(lines);
     this.listener?.onHead(writer);
   }

@@ -6,10 +6,16 @@ import type { Fields } from "./fields.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { CHUNKED } from "./message-length.ts";
 import type { MessageWriter } from "./message-writer.ts";
+import { Phrase } from "./phrase.ts";
 import type { RequestHead } from "./request-head.ts";
 
 const UPGRADE = mask(Field.UPGRADE);
 const FRAMING = mask(Field.CONTENT_LENGTH, Field.TRANSFER_ENCODING);
+
+const VERSION_AND_HOST = new Phrase(" HTTP/1.1\r\nHost: ");
+const UPGRADE_LINE = new Phrase("Connection: Upgrade\r\n");
+const CHUNKED_LINE = new Phrase("Transfer-Encoding: chunked\r\n\r\n");
+const CONTENT_LENGTH = new Phrase("Content-Length: ");
 
 /** Never relayed from a request: this hop writes its own or answers them itself. */
 export const REQUEST_DROPS = HOP_BY_HOP | FRAMING | mask(Field.HOST, Field.EXPECT);
@@ -52,7 +58,7 @@ export function beginRequest(
   writer.reset().copy(bytes, head.start, head.methodEnd).text(" ");
   if (head.plainTarget) writer.copy(bytes, head.pathStart, head.targetEnd);
   else writer.text(head.target);
-  writer.text(" HTTP/1.1\r\nHost: ");
+  writer.phrase(VERSION_AND_HOST);
   if (head.authorityStart === head.authorityEnd) writer.text(authority);
   else writer.copy(bytes, head.authorityStart, head.authorityEnd);
   writer.text("\r\n");
@@ -61,13 +67,13 @@ export function beginRequest(
     head.fields,
     upgrade ? (REQUEST_DROPS | drops) & ~UPGRADE : REQUEST_DROPS | drops,
   );
-  if (upgrade) writer.text("Connection: Upgrade\r\n");
+  if (upgrade) writer.phrase(UPGRADE_LINE);
 }
 
 /** The framing of the body and the head's end. */
 export function endRequest(writer: MessageWriter, head: RequestHead): void {
-  if (head.length === CHUNKED) writer.text("Transfer-Encoding: chunked\r\n\r\n");
+  if (head.length === CHUNKED) writer.phrase(CHUNKED_LINE);
   else if (head.length > 0 || head.fields.has(Field.CONTENT_LENGTH)) {
-    writer.text("Content-Length: ").number(head.length).text("\r\n\r\n");
+    writer.phrase(CONTENT_LENGTH).number(head.length).text("\r\n\r\n");
   } else writer.text("\r\n");
 }

@@ -2,7 +2,11 @@
 // synchronous stretch and then free again, so that head and small body leave in one write and
 // nothing is allocated. Always holds: [0, used) is what the present message has so far.
 
+import type { Phrase } from "./phrase.ts";
+
 const INITIAL_BYTES = 64 * 1024;
+/** Room that a phrase needs beyond its length. */
+const PADDING = 7;
 /** Up to so many bytes a loop is faster than a call of the engine, which takes some 70 ns. */
 const WORTH_A_CALL = 128;
 /** Numbers up to here are put together without making a string. */
@@ -11,6 +15,7 @@ const MOST_IN_BITS = 2 ** 31 - 1;
 export class MessageWriter {
   bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   used = 0;
+  #view = viewOf(this.bytes);
 
   reset(): this {
     this.used = 0;
@@ -20,20 +25,21 @@ export class MessageWriter {
   /** Text of one byte a character. Must not hold what the caller has not checked: CR, LF. */
   text(text: string): this {
     const { length } = text;
-    if (length <= WORTH_A_CALL) return this.part(text, 0, length);
-    this.reserve(length);
-    this.bytes.write(text, this.used, "latin1");
-    this.used += length;
-    return this;
-  }
-
-  /** The same of a short piece of it, for which no string has to be made: [start, end). */
-  part(text: string, start: number, end: number): this {
-    const length = end - start;
     this.reserve(length);
     const { bytes, used } = this;
     this.used = used + length;
-    for (let i = 0; i < length; i++) bytes[used + i] = text.charCodeAt(start + i);
+    if (length > WORTH_A_CALL) bytes.write(text, used, "latin1");
+    else for (let i = 0; i < length; i++) bytes[used + i] = text.charCodeAt(i);
+    return this;
+  }
+
+  /** What is known beforehand; by far the fastest. */
+  phrase({ length, eights }: Phrase): this {
+    this.reserve(length + PADDING);
+    const view = this.#view;
+    const { used } = this;
+    this.used = used + length;
+    for (let i = 0; i < eights.length; i++) view.setFloat64(used + i * 8, eights[i]!, true);
     return this;
   }
 
@@ -75,5 +81,10 @@ export class MessageWriter {
     const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.used + more));
     this.bytes.copy(larger, 0, 0, this.used);
     this.bytes = larger;
+    this.#view = viewOf(larger);
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }

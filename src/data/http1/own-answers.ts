@@ -29,7 +29,7 @@ export function writeRefusal(
   let refusal = made.get(key);
   if (refusal === undefined) made.set(key, (refusal = make(status, fault)));
   const { head, body } = refusal;
-  writer.reset().add(head).add(dateLine()).add(END);
+  writer.reset().add(head).phrase(dateLine()).add(END);
   if (!toHead) writer.add(body);
 }
 

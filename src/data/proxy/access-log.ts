@@ -5,6 +5,7 @@
 
 import { createLogger, isoTime, quote } from "../../shared/log.ts";
 import { MessageWriter } from "../http1/message-writer.ts";
+import { Phrase } from "../http1/phrase.ts";
 import { TRACE_DIGITS } from "../tracing/trace-context.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -48,39 +49,53 @@ export function createAccessLog({ format, write }: AccessLogOptions): AccessLog 
 
 type Line = (writer: MessageWriter, exchange: Exchange, elapsed: number) => void;
 
+const KEYS = {
+  time: new Phrase('{"time":"'),
+  requestId: new Phrase('","level":"info","component":"access","message":"request","request_id":'),
+  traceId: new Phrase(',"trace_id":"'),
+  client: new Phrase('","client":'),
+  address: new Phrase(',"address":'),
+  decision: new Phrase(',"decision":"'),
+  backend: new Phrase('","backend":'),
+  status: new Phrase(',"status":'),
+  bytes: new Phrase(',"bytes":'),
+  duration: new Phrase(',"duration_ms":'),
+  method: new Phrase(',"method":'),
+  path: new Phrase(',"path":'),
+};
+
 /** The line that the process's logger would write about these fields. */
 const jsonLine: Line = (writer, exchange, elapsed) => {
   const { clientId, backendUrl, bytes, brokenBy } = exchange;
-  writer.text('{"time":"').text(isoTime(Date.now()));
-  writer.text('","level":"info","component":"access","message":"request","request_id":');
+  writer.phrase(KEYS.time).text(isoTime(Date.now())).phrase(KEYS.requestId);
   requestId(writer, exchange);
-  const { traceText, traceAt } = exchange;
-  writer.text(',"trace_id":"').part(traceText, traceAt, traceAt + TRACE_DIGITS);
-  writer.text('","client":');
+  const { traceDigits, traceAt } = exchange;
+  writer.phrase(KEYS.traceId).copy(traceDigits, traceAt, traceAt + TRACE_DIGITS);
+  writer.phrase(KEYS.client);
   if (clientId === null) writer.text("null");
   else text(writer, clientId);
-  writer.text(',"address":');
+  writer.phrase(KEYS.address);
   text(writer, addressOf(exchange));
-  writer.text(',"decision":"').text(exchange.decision).text('","backend":');
+  writer.phrase(KEYS.decision).text(exchange.decision).phrase(KEYS.backend);
   if (backendUrl === null) writer.text("null");
   else text(writer, backendUrl);
-  writer.text(',"status":').number(exchange.status).text(',"bytes":');
+  writer.phrase(KEYS.status).number(exchange.status).phrase(KEYS.bytes);
   if (bytes === null) writer.text("null");
   else writer.number(bytes);
-  writer.text(',"duration_ms":');
+  writer.phrase(KEYS.duration);
   milliseconds(writer, elapsed);
-  writer.text(',"method":');
+  writer.phrase(KEYS.method);
   text(writer, exchange.method);
-  writer.text(',"path":');
+  writer.phrase(KEYS.path);
   text(writer, redact(exchange.target));
   if (brokenBy !== null) writer.text(',"broken_by":"').text(brokenBy).text('"');
   writer.text("}\n");
 };
 
 /** One of ours needs no escape. */
-function requestId(writer: MessageWriter, { idStart, idEnd }: Exchange): void {
-  if (idEnd === "") text(writer, idStart);
-  else writer.text('"').text(idStart).text(idEnd).text('"');
+function requestId(writer: MessageWriter, { givenId, idStart, idEnd }: Exchange): void {
+  if (givenId !== null) text(writer, givenId);
+  else writer.text('"').phrase(idStart).text(idEnd).text('"');
 }
 
 /** A JSON string. What needs no escape, nearly everything, goes straight in. */

@@ -3,6 +3,7 @@
 // by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
 // stands elsewhere.
 
+import { Phrase } from "../http1/phrase.ts";
 import { TracePlace } from "../tracing/tracing.ts";
 import { newRateLimit, type PolicyName, type RateLimit } from "./ratelimit-headers.ts";
 
@@ -25,6 +26,8 @@ export interface Asked {
   };
 }
 
+const NO_ID = new Phrase("");
+
 export class Exchange extends TracePlace {
   readonly method: string;
   readonly target: string;
@@ -36,9 +39,10 @@ export class Exchange extends TracePlace {
   readonly peer: string;
   /** Whether the peer is a proxy whose forwarding headers are believed. */
   readonly trusted: boolean;
-  /** Its id in two parts, of which the first is the same for many. */
-  idStart = "";
+  /** Its id in two parts, of which the first is the same for many; or as a trusted proxy gave it. */
+  idStart = NO_ID;
   idEnd = "";
+  givenId: string | null = null;
 
   /** The value of `client_id` when it names a registered client. */
   clientId: string | null = null;
@@ -84,6 +88,6 @@ export class Exchange extends TracePlace {
   }
 
   get requestId(): string {
-    return this.idStart + this.idEnd;
+    return this.givenId ?? this.idStart.text + this.idEnd;
   }
 }

@@ -5,6 +5,7 @@
 import { dateLine } from "../http1/date.ts";
 import { Field, mask } from "../http1/field-names.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
+import { Phrase } from "../http1/phrase.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
@@ -13,8 +14,15 @@ import { SPAN_DIGITS, TRACE_DIGITS } from "../tracing/trace-context.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
 export const PSEUDONYM = "gateway";
-const VIA_1_0 = `Via: 1.0 ${PSEUDONYM}\r\n`;
-const VIA_1_1 = `Via: 1.1 ${PSEUDONYM}\r\n`;
+const VIA_1_0 = new Phrase(`Via: 1.0 ${PSEUDONYM}\r\n`);
+const VIA_1_1 = new Phrase(`Via: 1.1 ${PSEUDONYM}\r\n`);
+const FORWARDED_FOR = new Phrase("X-Forwarded-For: ");
+const FORWARDED_PROTO = new Phrase("X-Forwarded-Proto: http\r\n");
+const FORWARDED_HOST = new Phrase("X-Forwarded-Host: ");
+const REQUEST_ID = new Phrase("X-Request-Id: ");
+const TRACE_PARENT = new Phrase("traceparent: 00-");
+const SAMPLED = new Phrase("-01\r\n");
+const NOT_SAMPLED = new Phrase("-00\r\n");
 
 /** Written anew for every request. */
 const RENEWED = mask(Field.X_FORWARDED_FOR, Field.X_REQUEST_ID);
@@ -48,15 +56,15 @@ export const ANSWER_DROPS = mask(Field.X_REQUEST_ID);
 export function requestLines(writer: MessageWriter, exchange: Exchange, head: RequestHead): void {
   const { trusted, peer } = exchange;
   const { fields } = head;
-  writer.text("X-Forwarded-For: ").text(forwardedFor(exchange, head)).text(peer).text("\r\n");
-  if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) writer.text("X-Forwarded-Proto: http\r\n");
+  writer.phrase(FORWARDED_FOR).text(forwardedFor(exchange, head)).text(peer).text("\r\n");
+  if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) writer.phrase(FORWARDED_PROTO);
   if (head.authorityEnd > head.authorityStart && !(trusted && fields.has(Field.X_FORWARDED_HOST))) {
     writer
-      .text("X-Forwarded-Host: ")
+      .phrase(FORWARDED_HOST)
       .copy(head.bytes, head.authorityStart, head.authorityEnd)
       .text("\r\n");
   }
-  writer.text(head.minor === 1 ? VIA_1_1 : VIA_1_0);
+  writer.phrase(head.minor === 1 ? VIA_1_1 : VIA_1_0);
   idLine(writer, exchange);
   if (exchange.traced) traceLine(writer, exchange);
   if (exchange.maxForwards >= 0) {
@@ -65,20 +73,23 @@ export function requestLines(writer: MessageWriter, exchange: Exchange, head: Re
 }
 
 function traceLine(writer: MessageWriter, exchange: Exchange): void {
-  const { traceText, traceAt, forwardText, forwardAt, sampled } = exchange;
-  writer.text("traceparent: 00-").part(traceText, traceAt, traceAt + TRACE_DIGITS);
-  writer.text("-").part(forwardText, forwardAt, forwardAt + SPAN_DIGITS);
-  writer.text(sampled ? "-01\r\n" : "-00\r\n");
+  const { traceDigits, traceAt, forwardDigits, forwardAt, sampled } = exchange;
+  writer.phrase(TRACE_PARENT).copy(traceDigits, traceAt, traceAt + TRACE_DIGITS);
+  writer.text("-").copy(forwardDigits, forwardAt, forwardAt + SPAN_DIGITS);
+  writer.phrase(sampled ? SAMPLED : NOT_SAMPLED);
 }
 
-function idLine(writer: MessageWriter, { idStart, idEnd }: Exchange): void {
-  writer.text("X-Request-Id: ").text(idStart).text(idEnd).text("\r\n");
+function idLine(writer: MessageWriter, { givenId, idStart, idEnd }: Exchange): void {
+  writer.phrase(REQUEST_ID);
+  if (givenId === null) writer.phrase(idStart).text(idEnd);
+  else writer.text(givenId);
+  writer.text("\r\n");
 }
 
 /** A proxy must date what came without a date (RFC 9110 §6.6.1). */
 export function answerLines(writer: MessageWriter, exchange: Exchange, head: ResponseHead): void {
-  if (!head.fields.has(Field.DATE)) writer.add(dateLine());
-  writer.text(head.minor === 1 ? VIA_1_1 : VIA_1_0);
+  if (!head.fields.has(Field.DATE)) writer.phrase(dateLine());
+  writer.phrase(head.minor === 1 ? VIA_1_1 : VIA_1_0);
   ownLines(writer, exchange);
 }
 

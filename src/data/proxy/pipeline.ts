@@ -127,9 +127,8 @@ function arrivals(
   return ({ head, peerAddress }) => {
     const believed = !trusted.empty && trusted.has(peerAddress);
     const exchange = new Exchange(head, clock(), peerAddress, believed);
-    const given = believed ? givenRequestId(exchange) : null;
-    if (given === null) nextId(exchange);
-    else exchange.idStart = given;
+    if (believed) exchange.givenId = givenRequestId(exchange);
+    if (exchange.givenId === null) nextId(exchange);
     tracing.begin(exchange, head.fields);
     observer.began();
     return exchange;

@@ -4,6 +4,7 @@
 
 import type { Take } from "../../shared/gcra.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
+import { Phrase } from "../http1/phrase.ts";
 
 /** Name of the policy: which kind of bucket was asked. */
 export type PolicyName = "client" | "anonymous";
@@ -37,10 +38,20 @@ export function fillRateLimit(fields: RateLimit, take: Take, admitted: boolean):
 
 /** `RateLimit-Policy: "client";q=100;w=20` and `RateLimit: "client";r=49;t=11`, each with CRLF. */
 export function rateLimitLines(writer: MessageWriter, name: PolicyName, fields: RateLimit): void {
-  writer.text('RateLimit-Policy: "').text(name).text('";q=').number(fields.quota);
-  writer.text(";w=").number(fields.window);
-  writer.text('\r\nRateLimit: "').text(name).text('";r=').number(fields.remaining);
-  writer.text(";t=").number(fields.reset).text("\r\n");
+  const { policy, state } = LINES[name];
+  writer.phrase(policy).number(fields.quota).phrase(WINDOW).number(fields.window);
+  writer.phrase(state).number(fields.remaining).phrase(RESET).number(fields.reset).text("\r\n");
+}
+
+const LINES = { client: linesOf("client"), anonymous: linesOf("anonymous") };
+const WINDOW = new Phrase(";w=");
+const RESET = new Phrase(";t=");
+
+function linesOf(name: PolicyName): { readonly policy: Phrase; readonly state: Phrase } {
+  return {
+    policy: new Phrase(`RateLimit-Policy: "${name}";q=`),
+    state: new Phrase(`\r\nRateLimit: "${name}";r=`),
+  };
 }
 
 /** Retry-After in seconds (RFC 9110 §10.2.3): rounded up, at least 1. */

@@ -2,11 +2,13 @@
 // not meant to be secret. Each worker has its own source. They are given in two parts, as a string
 // put together for each request would cost more than everything else about it.
 
+import { Phrase } from "../http1/phrase.ts";
+
 /** The last digits of all ids, made once. */
 const ENDS = Array.from({ length: 4096 }, (_, at) => at.toString(16).padStart(3, "0"));
 
 interface Identified {
-  idStart: string;
+  idStart: Phrase;
   idEnd: string;
 }
 
@@ -26,6 +28,6 @@ export function newRequestIds(): (exchange: Identified) => void {
   };
 }
 
-function startOf(random: string, turn: number): string {
-  return `${random}-${turn.toString(16).padStart(9, "0")}`;
+function startOf(random: string, turn: number): Phrase {
+  return new Phrase(`${random}-${turn.toString(16).padStart(9, "0")}`);
 }

@@ -5,6 +5,7 @@
 import { problemBody, type ProblemMembers } from "../../shared/problem.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import type { Unfit } from "../http1/fetch-adapter.ts";
+import { Phrase } from "../http1/phrase.ts";
 import { reasonOf } from "../http1/reasons.ts";
 import type { Exchange } from "./exchange.ts";
 import { ownLines } from "./header-lines.ts";
@@ -16,7 +17,7 @@ export interface OwnAnswer {
   readonly status: number;
   readonly reason: string;
   /** Whole lines, each with CRLF. */
-  readonly lines: string;
+  readonly lines: Phrase;
   /** With the time until the bucket that was asked has a token, as `Retry-After`. */
   readonly retryAfter?: true;
   /** Empty, or a problem (RFC 9457). */
@@ -120,23 +121,25 @@ export const BACKEND_TIMED_OUT = answer(504, {
 export const CLIENT_LEFT: OwnAnswer = {
   status: 499,
   reason: "Client Closed Request",
-  lines: "",
+  lines: new Phrase(""),
   body: Buffer.alloc(0),
 };
+
+const RETRY_AFTER = new Phrase("Retry-After: ");
 
 /** Begins and ends the answer on the connection. */
 export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {
   const { status, reason, body } = own;
-  const writer = http.begin(status, reason).text(own.lines);
-  if (own.retryAfter) writer.text("Retry-After: ").number(exchange.rateLimit.reset).text("\r\n");
+  const writer = http.begin(status, reason).phrase(own.lines);
+  if (own.retryAfter) writer.phrase(RETRY_AFTER).number(exchange.rateLimit.reset).text("\r\n");
   ownLines(writer, exchange);
   http.send(body.length, body, 0, body.length, true);
 }
 
-function lines(headers: readonly Header[]): string {
+function lines(headers: readonly Header[]): Phrase {
   let text = "";
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
-  return text;
+  return new Phrase(text);
 }
 
 function answer(

@@ -51,14 +51,14 @@ const STOCK_BYTES = 4096;
  * most are only ever copied from there, and a string of each would cost more than drawing it.
  */
 export class TraceIds {
-  /** Random digits; another one after some draws. */
-  stock = "";
+  /** Random digits, one a byte; another one after some draws. */
+  stock = Buffer.alloc(0);
   #at = 0;
 
   /** Where in `stock`, as it is from now on, so many digits begin that nobody else gets. */
   draw(digits: number): number {
     if (this.#at + digits > this.stock.length) {
-      this.stock = crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex();
+      this.stock = Buffer.from(crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex());
       this.#at = 0;
     }
     this.#at += digits;

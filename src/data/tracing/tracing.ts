@@ -4,6 +4,7 @@
 
 import type { SamplerName } from "../../shared/samplers.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
+import { latin1 } from "../http1/bytes.ts";
 import { Field, type FieldId } from "../http1/field-names.ts";
 import {
   readTraceparent,
@@ -20,11 +21,13 @@ export interface TracedFields {
   get(lowerName: string): string | null;
 }
 
-/** The place of one request in its trace. Ids are digits of longer texts; see `TraceIds`. */
+const NOTHING = Buffer.alloc(0);
+
+/** The place of one request in its trace. Ids are digits among others, see `TraceIds`. */
 export class TracePlace {
-  traceText = "";
+  traceDigits = NOTHING;
   traceAt = 0;
-  forwardText = "";
+  forwardDigits = NOTHING;
   forwardAt = 0;
   /** The caller's span; empty when the trace starts here. */
   parentId = "";
@@ -35,11 +38,11 @@ export class TracePlace {
   traced = false;
 
   get traceId(): string {
-    return this.traceText.slice(this.traceAt, this.traceAt + TRACE_DIGITS);
+    return latin1(this.traceDigits, this.traceAt, this.traceAt + TRACE_DIGITS);
   }
   /** Our span of the forwarding. */
   get forwardId(): string {
-    return this.forwardText.slice(this.forwardAt, this.forwardAt + SPAN_DIGITS);
+    return latin1(this.forwardDigits, this.forwardAt, this.forwardAt + SPAN_DIGITS);
   }
 }
 
@@ -66,19 +69,19 @@ export class Tracing {
     const parent = fields.has(Field.TRACEPARENT) ? parentIn(fields) : null;
     if (parent === null) {
       place.traceAt = ids.draw(TRACE_DIGITS);
-      place.traceText = ids.stock;
+      place.traceDigits = ids.stock;
     } else {
-      place.traceText = parent.traceId;
+      place.traceDigits = Buffer.from(parent.traceId);
       place.parentId = parent.parentId;
     }
     place.sampled = this.#sampler(place, parent === null ? null : parent.sampled);
     if (parent !== null && !this.#recording) return;
     if (this.#recording) {
       const at = ids.draw(SPAN_DIGITS);
-      place.spanId = ids.stock.slice(at, at + SPAN_DIGITS);
+      place.spanId = latin1(ids.stock, at, at + SPAN_DIGITS);
     }
     place.forwardAt = ids.draw(SPAN_DIGITS);
-    place.forwardText = ids.stock;
+    place.forwardDigits = ids.stock;
     place.traced = true;
   }
 }

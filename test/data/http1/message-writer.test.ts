@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { MessageWriter } from "../../../src/data/http1/message-writer.ts";
+import { Phrase } from "../../../src/data/http1/phrase.ts";
 
 const written = (writer: MessageWriter) => writer.bytes.toString("latin1", 0, writer.used);
 
@@ -10,6 +11,9 @@ const text = fc
   .map(([part, times]) => part.repeat(times));
 const piece = fc.oneof(
   text,
+  text.map((ascii) => new Phrase(ascii)),
+  // The bytes that would be a NaN with any others above 127.
+  fc.constantFrom("\x7f".repeat(8), "\x7f".repeat(9), "").map((ascii) => new Phrase(ascii)),
   fc.uint8Array({ maxLength: 300 }),
   fc.maxSafeNat(),
   fc.nat(1000),
@@ -28,6 +32,9 @@ test("what was written stands there, in its order", () => {
         } else if (typeof part === "string") {
           writer.text(part);
           expected += part;
+        } else if (part instanceof Phrase) {
+          writer.phrase(part);
+          expected += part.text;
         } else {
           const bytes = Buffer.from(part);
           const start = bytes.length >> 2;
@@ -46,4 +53,20 @@ test("there is room for more than it began with", () => {
   for (let i = 0; i < 200; i++) writer.text(line).number(i);
   const expected = Array.from({ length: 200 }, (_, i) => line + i).join("");
   expect(written(writer)).toBe(expected);
+});
+
+test("a phrase has room up to the very end", () => {
+  const writer = new MessageWriter();
+  const phrase = new Phrase("Via: 1.1 gateway\r\n");
+  const room = writer.bytes.length;
+  while (writer.used + phrase.length < room) writer.phrase(phrase);
+  writer.copy(Buffer.alloc(room - 1 - writer.used, "x"), 0, room - 1 - writer.used);
+  const before = written(writer);
+  writer.phrase(phrase);
+  expect(written(writer)).toBe(before + phrase.text);
+});
+
+test("what is not ASCII is no phrase", () => {
+  expect(() => new Phrase("a\u0080")).toThrow(RangeError);
+  expect(() => new Phrase("\u20ac")).toThrow(RangeError);
 });

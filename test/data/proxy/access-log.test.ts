@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createAccessLog, redact } from "../../../src/data/proxy/access-log.ts";
+import { Phrase } from "../../../src/data/http1/phrase.ts";
 import { Exchange } from "../../../src/data/proxy/exchange.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { rawBackend } from "../../support/backend.ts";
@@ -65,7 +66,11 @@ describe("a line of the access log", () => {
   const exchangeOf = (values: Partial<Exchange>, target = "/") => {
     const asked = { method: "GET", target, length: 0, fields: { get: () => null } };
     const exchange = new Exchange(asked, 0, "10.0.0.1", false);
-    return Object.assign(exchange, { traceText: `..${TRACE}..`, traceAt: 2 }, values);
+    return Object.assign(
+      exchange,
+      { traceDigits: Buffer.from(`..${TRACE}..`), traceAt: 2 },
+      values,
+    );
   };
   const lineOf = (exchange: Exchange, elapsed: number) => {
     let lines = "";
@@ -93,8 +98,8 @@ describe("a line of the access log", () => {
     });
     const elapsed = fc.nat(1e15);
     const id = fc.oneof(
-      anything.map((idStart) => ({ idStart, idEnd: "" })),
-      fc.constant({ idStart: "0123456789abcdef-000000000", idEnd: "00f" }),
+      anything.map((givenId) => ({ givenId })),
+      fc.constant({ idStart: new Phrase("0123456789abcdef-000000000"), idEnd: "00f" }),
     );
     fc.assert(
       fc.property(values, id, anything, elapsed, (given, ids, target, ns) => {
@@ -104,7 +109,7 @@ describe("a line of the access log", () => {
         const writer = { write: (text: string) => void (expected += text) };
         const log = createLogger({ level: "info", format: "json", component: "access", writer });
         log.info("request", {
-          request_id: ids.idStart + ids.idEnd,
+          request_id: "givenId" in ids ? ids.givenId : "0123456789abcdef-00000000000f",
           trace_id: TRACE,
           client: given.clientId,
           address: given.address || "10.0.0.1",
@@ -133,7 +138,7 @@ describe("a line of the access log", () => {
     const pieces: string[] = [];
     const write = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes).toString());
     const log = createAccessLog({ format: "json", write });
-    for (let i = 0; i < 3000; i++) log.record(exchangeOf({ idStart: `${i}` }, `/${i}`), i);
+    for (let i = 0; i < 3000; i++) log.record(exchangeOf({ givenId: `${i}` }, `/${i}`), i);
     log.flush();
     expect(pieces.length).toBeGreaterThan(2);
     const ids = pieces.flatMap((piece) => {

@@ -21,7 +21,7 @@ test("the text is made anew with each second, forwards and back, and not before"
   const at = (time: string): string => {
     setSystemTime(new Date(time));
     dateDue();
-    return dateLine().toString();
+    return dateLine().text;
   };
   try {
     expect(at("2031-03-04T05:06:07.100Z")).toBe("Date: Tue, 04 Mar 2031 05:06:07 GMT\r\n");
@@ -46,7 +46,7 @@ test("a tick of the deadlines makes it new", () => {
     setSystemTime(new Date("2031-03-04T05:06:08.100Z"));
     expect(dateLine()).toBe(first);
     wheel.advance(2);
-    expect(dateLine().toString()).toBe("Date: Tue, 04 Mar 2031 05:06:08 GMT\r\n");
+    expect(dateLine().text).toBe("Date: Tue, 04 Mar 2031 05:06:08 GMT\r\n");
   } finally {
     setSystemTime();
     dateDue();

@@ -17,7 +17,7 @@ const SPAN = "b7ad6b7169203331";
 
 const drawn = (ids: TraceIds, digits: number): string => {
   const at = ids.draw(digits);
-  return ids.stock.slice(at, at + digits);
+  return ids.stock.toString("latin1", at, at + digits);
 };
 
 describe("a traceparent", () => {
