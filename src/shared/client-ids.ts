@@ -36,17 +36,6 @@ export class ClientIds {
     this.#cells = new Int32Array(slots);
   }
 
-  /** Whether the slot's id is `id`. Any thread, any slot that was ever given an id. */
-  equals(slot: number, id: string): boolean {
-    const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
-    if ((ref & LENGTH_MASK) !== id.length - 1) return false;
-    const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;
-    for (let i = 0; i < id.length; i++) {
-      if (this.#bytes[start + i] !== id.charCodeAt(i)) return false;
-    }
-    return true;
-  }
-
   textOf(slot: number): string {
     const ref = Atomics.load(this.#cells, slot * SLOT_INTS + ID_REF) >>> 0;
     const start = (ref >>> LENGTH_BITS) * BLOCK_BYTES;

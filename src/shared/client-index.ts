@@ -38,6 +38,8 @@ export class ClientIndex {
   readonly #ids: ClientIds;
   readonly #seed: number;
   readonly #memory: SharedArrayBuffer;
+  /** The bytes of an id that came as text. */
+  readonly #spelt = new Uint8Array(MAX_CLIENT_ID_LENGTH);
   /** Writer's own: cells that hold a client, and cells that are not empty. */
   #live = 0;
   #occupied = 0;
@@ -60,20 +62,41 @@ export class ClientIndex {
 
   /** The client's slot, or -1. Any thread; allocates nothing. */
   find(id: string): number {
-    if (id.length === 0 || id.length > MAX_CLIENT_ID_LENGTH) return -1;
-    const hash = hashOf(id, this.#seed);
+    return this.#spell(id) ? this.findBytes(this.#spelt, 0, id.length) : -1;
+  }
+
+  /** The same of the id in [from, to). */
+  findBytes(bytes: Uint8Array, from: number, to: number): number {
+    if (from === to || to - from > MAX_CLIENT_ID_LENGTH) return -1;
+    const hash = hashOf(bytes, from, to, this.#seed);
     for (;;) {
       const published = Atomics.load(this.#cells, PUBLISHED);
-      const cell = this.#search(published, hash, id);
-      if (cell >= 0) return cell;
+      const slot = this.#search(published, hash, bytes, from, to);
+      if (slot >= 0) return slot;
       if (Atomics.load(this.#cells, PUBLISHED) === published) return -1;
     }
+  }
+
+  /** Writes the id's bytes to the scratch. False when it cannot be one. */
+  #spell(id: string): boolean {
+    if (id.length > MAX_CLIENT_ID_LENGTH) return false;
+    for (let i = 0; i < id.length; i++) {
+      const code = id.charCodeAt(i);
+      if (code > 127) return false;
+      this.#spelt[i] = code;
+    }
+    return true;
+  }
+
+  #hashOf(id: string): number {
+    if (!this.#spell(id)) throw new RangeError("not a client id");
+    return hashOf(this.#spelt, 0, id.length, this.#seed);
   }
 
   /** Writer only: a client that is not in the index; its id is stored under the slot already. */
   insert(id: string, slot: number): void {
     if (this.#occupied + 1 > FULL * this.#size()) this.#rebuild();
-    this.#place(Atomics.load(this.#cells, PUBLISHED), hashOf(id, this.#seed), slot);
+    this.#place(Atomics.load(this.#cells, PUBLISHED), this.#hashOf(id), slot);
   }
 
   /** Writer only. False when the slot is not under this id. */
@@ -81,7 +104,7 @@ export class ClientIndex {
     const published = Atomics.load(this.#cells, PUBLISHED);
     const mask = 2 ** (published & LOG_MASK) - 1;
     const area = areaOf(published);
-    let at = hashOf(id, this.#seed) & mask;
+    let at = this.#hashOf(id) & mask;
     for (let found = 0; ; at = (at + 1) & mask) {
       found = Atomics.load(this.#cells, area + at * 2 + 1);
       if (found === EMPTY) return false;
@@ -92,7 +115,7 @@ export class ClientIndex {
     return true;
   }
 
-  #search(published: number, hash: number, id: string): number {
+  #search(published: number, hash: number, bytes: Uint8Array, from: number, to: number): number {
     const mask = 2 ** (published & LOG_MASK) - 1;
     const area = areaOf(published);
     // The bound matters only to a reader whose area is just being built anew for another size.
@@ -101,7 +124,7 @@ export class ClientIndex {
       const slot = Atomics.load(this.#cells, cell + 1);
       if (slot === EMPTY) return -1;
       if (slot === REMOVED || this.#cells[cell] !== hash) continue;
-      if (this.#ids.equals(slot - 1, id)) return slot - 1;
+      if (this.#ids.equalsBytes(slot - 1, bytes, from, to)) return slot - 1;
     }
     return -1;
   }
@@ -164,14 +187,14 @@ function logFor(clients: number, load: number): number {
 }
 
 /**
- * Multiply and rotate over the characters, then the finalizer lowbias32 (C. Wellons, 2018). Only the
+ * Multiply and rotate over the bytes, then the finalizer lowbias32 (C. Wellons, 2018). Only the
  * administrator puts ids into the table, so nobody from outside can make a chain long; the random
  * seed keeps a list of ids that collide from being prepared. Not a cryptographic hash.
  */
-function hashOf(id: string, seed: number): number {
-  let hash = seed ^ id.length;
-  for (let i = 0; i < id.length; i++) {
-    hash = Math.imul(hash ^ id.charCodeAt(i), 0x9e3779b1);
+function hashOf(bytes: Uint8Array, from: number, to: number, seed: number): number {
+  let hash = seed ^ (to - from);
+  for (let at = from; at < to; at++) {
+    hash = Math.imul(hash ^ bytes[at]!, 0x9e3779b1);
     hash = (hash << 15) | (hash >>> 17);
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);

@@ -87,6 +87,11 @@ export class ClientTable {
     return this.#index.find(clientId);
   }
 
+  /** The same of the id in [from, to). */
+  findBytes(bytes: Uint8Array, from: number, to: number): number {
+    return this.#index.findBytes(bytes, from, to);
+  }
+
   /** Takes one token if a whole one is there. `now` in ns on the clock of all threads. */
   take(slot: number, now: number, out: Take): TakeOutcome {
     const outcome = this.#buckets.take(slot, now, out);

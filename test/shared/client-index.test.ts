@@ -10,8 +10,8 @@ const TWINS = ["n5pr8y.182", "juq1v1.730"] as const;
 class WatchedIds extends ClientIds {
   onTwin: (() => void) | null = null;
 
-  override equals(slot: number, id: string): boolean {
-    const equal = super.equals(slot, id);
+  override equalsBytes(slot: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const equal = super.equalsBytes(slot, bytes, from, to);
     if (!equal) this.onTwin?.();
     return equal;
   }
@@ -44,6 +44,32 @@ describe("the client index", () => {
     }
   });
 
+  test("finds an id among other bytes, and by nothing but all of it", () => {
+    const { index, insert } = newIndex(3);
+    insert(0, "a");
+    insert(1, "client-1");
+    const bytes = Buffer.from("?client_id=client-1&a=b");
+    expect(index.findBytes(bytes, 11, 19)).toBe(1);
+    expect(index.findBytes(bytes, 20, 21)).toBe(0);
+    for (const [from, to] of [
+      [11, 18],
+      [12, 19],
+      [11, 20],
+      [11, 11],
+      [0, bytes.length],
+    ] as const) {
+      expect(index.findBytes(bytes, from, to)).toBe(-1);
+    }
+    expect(index.findBytes(Buffer.alloc(200, "a"), 0, 200)).toBe(-1);
+  });
+
+  test("text that cannot be an id is not there", () => {
+    const { index, insert } = newIndex(2);
+    insert(0, "a");
+    for (const id of ["", "\u0161", "a\u0100", "a".repeat(129)]) expect(index.find(id)).toBe(-1);
+    expect(() => index.insert("\u0161", 1)).toThrow(RangeError);
+  });
+
   test("never takes an id for another one of the same hash", () => {
     const { index, ids, insert } = newIndex(10, 1);
     let compared = 0;
@@ -58,7 +84,8 @@ describe("the client index", () => {
   });
 
   test("a reader that is overtaken by two rebuilds looks again instead of missing its client", () => {
-    const { index, ids, insert, published } = newIndex(10, 1);
+    const { index, ids, insert, published, memory } = newIndex(10, 1);
+    const reader = new ClientIndex(memory, ids);
     insert(0, TWINS[0]);
     insert(1, TWINS[1]);
     // In the middle of the search, past the cell of the other twin, the writer removes that one and
@@ -73,7 +100,7 @@ describe("the client index", () => {
         if (published() !== before) rebuilds += 1;
       }
     };
-    expect(index.find(TWINS[1])).toBe(1);
+    expect(reader.find(TWINS[1])).toBe(1);
     expect(ids.onTwin).toBeNull();
   });
 

@@ -23,7 +23,7 @@ const key: AddressKey = { hi: 0, lo: 0 };
 export function admitClient(exchange: Exchange, clients: ClientBuckets): boolean {
   const outcome = clients.take(exchange.slot, exchange.startedAt, take);
   if (outcome === GONE) {
-    exchange.clientId = null;
+    exchange.slot = -1;
     return false;
   }
   decide(exchange, "client", outcome);

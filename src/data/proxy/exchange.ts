@@ -3,6 +3,7 @@
 // by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
 // stands elsewhere.
 
+import { latin1 } from "../http1/bytes.ts";
 import { Phrase } from "../http1/phrase.ts";
 import { TracePlace } from "../tracing/tracing.ts";
 import { newRateLimit, type PolicyName, type RateLimit } from "./ratelimit-headers.ts";
@@ -16,8 +17,12 @@ export type Decision = "admitted" | "limited" | "rejected" | "bad" | "answered";
 /** Of a request's head, what the gate looks at. */
 export interface Asked {
   readonly method: string;
-  /** Path and query as the backend gets them, one character a byte. */
+  /** Path and query as the backend gets them, one character a byte. Makes a string. */
   readonly target: string;
+  /** The query and what stands before it: [pathStart, targetEnd) of `bytes`. */
+  readonly bytes: Buffer;
+  readonly pathStart: number;
+  readonly targetEnd: number;
   /** Bytes of the body; negative when only its end will tell. */
   readonly length: number;
   readonly fields: {
@@ -30,7 +35,6 @@ const NO_ID = new Phrase("");
 
 export class Exchange extends TracePlace {
   readonly method: string;
-  readonly target: string;
   /** Good until the exchange is over. */
   readonly asked: Asked;
   /** ns on the clock of the process, read once when the request arrived. */
@@ -44,9 +48,7 @@ export class Exchange extends TracePlace {
   idEnd = "";
   givenId: string | null = null;
 
-  /** The value of `client_id` when it names a registered client. */
-  clientId: string | null = null;
-  /** That client's slot; good until this turn of the event loop ends. -1: anonymous. */
+  /** The registered client's slot; good until this turn of the event loop ends. -1: anonymous. */
   slot = -1;
   /** Whom an anonymous request comes from: the peer, or what trusted proxies say about it. */
   address = "";
@@ -77,14 +79,43 @@ export class Exchange extends TracePlace {
   brokenBy: "client" | "backend" | null = null;
   ended = false;
 
+  #target: string | null = null;
+  /** Where `client_id` stands in the bytes of what was asked; or decoded. */
+  #idFrom = 0;
+  #idTo = 0;
+  #clientId: string | null = null;
+
   constructor(asked: Asked, startedAt: number, peer: string, trusted: boolean) {
     super();
     this.asked = asked;
     this.method = asked.method;
-    this.target = asked.target;
     this.startedAt = startedAt;
     this.peer = peer;
     this.trusted = trusted;
+  }
+
+  /** Read off the request when somebody wants to know, which must be before it is over; see `keep`. */
+  get target(): string {
+    return (this.#target ??= this.asked.target);
+  }
+  /** The same of the value of `client_id`, when it names a registered client. */
+  get clientId(): string | null {
+    if (this.slot < 0) return null;
+    return (this.#clientId ??= latin1(this.asked.bytes, this.#idFrom, this.#idTo));
+  }
+
+  /** `client_id` names the client of that slot: [from, to) of the request's bytes, or decoded. */
+  identified(slot: number, from: number, to: number, decoded: string | null = null): void {
+    this.slot = slot;
+    this.#idFrom = from;
+    this.#idTo = to;
+    this.#clientId = decoded;
+  }
+
+  /** Lets target and client be known when the request is over. Once the client is identified. */
+  keep(): void {
+    void this.target;
+    void this.clientId;
   }
 
   get requestId(): string {

@@ -96,7 +96,10 @@ function imagine(query: ExplainQuery, now: number, trusted: CidrSet): Exchange {
   const { method, target, headers } = query;
   const peer = normalizeAddress(query.peer);
   const length = headers.has("transfer-encoding") ? -1 : Number(headers.get("content-length") ?? 0);
-  return new Exchange({ method, target, length, fields: headers }, now, peer, trusted.has(peer));
+  // One character a byte, as a request's target is read.
+  const bytes = Buffer.from(target, "latin1");
+  const asked = { method, target, bytes, pathStart: 0, targetEnd: bytes.length, length };
+  return new Exchange({ ...asked, fields: headers }, now, peer, trusted.has(peer));
 }
 
 function whoIsIt(exchange: Exchange): string {

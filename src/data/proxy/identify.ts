@@ -4,8 +4,15 @@
 // UNKNOWN_CLIENTS says so (leaving the id out must not be a way around that).
 
 import { addressKey, type AddressKey, CidrSet, normalizeAddress } from "../../shared/address.ts";
-import { MAX_CLIENT_ID_LENGTH } from "../../shared/clients.ts";
-import { clientIdOf, DOUBLED } from "./client-id.ts";
+import {
+  ABSENT,
+  clientIdOf,
+  DOUBLED,
+  ENCODED,
+  findClientId,
+  type IdPlace,
+  TWICE,
+} from "./client-id.ts";
 import type { Exchange } from "./exchange.ts";
 
 export type Identity = "client" | "anonymous" | "doubled";
@@ -13,18 +20,34 @@ export type Identity = "client" | "anonymous" | "doubled";
 export interface ClientLookup {
   /** Slot, or -1. */
   find(clientId: string): number;
+  /** The same of the id in [from, to). */
+  findBytes(bytes: Uint8Array, from: number, to: number): number;
 }
 
-/** Sets `address`, and for a registered client `clientId` and `slot`. */
+const place: IdPlace = { start: 0, end: 0 };
+
+/** Sets `address`, and for a registered client what `Exchange.identified` does. */
 export function identify(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
+  const { bytes, pathStart, targetEnd } = exchange.asked;
+  const found = findClientId(bytes, pathStart, targetEnd, place);
+  if (found === TWICE) return "doubled";
+  if (found === ENCODED) return identifyDecoded(exchange, clients, trusted);
+  locate(exchange, trusted);
+  if (found === ABSENT) return "anonymous";
+  const { start, end } = place;
+  const slot = clients.findBytes(bytes, start, end);
+  if (slot < 0) return "anonymous";
+  exchange.identified(slot, start, end);
+  return "client";
+}
+
+function identifyDecoded(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
   const id = clientIdOf(exchange.target);
   if (id === DOUBLED) return "doubled";
   locate(exchange, trusted);
-  if (id === null || id.length === 0 || id.length > MAX_CLIENT_ID_LENGTH) return "anonymous";
-  const slot = clients.find(id);
+  const slot = id === null ? -1 : clients.find(id);
   if (slot < 0) return "anonymous";
-  exchange.clientId = id;
-  exchange.slot = slot;
+  exchange.identified(slot, 0, 0, id);
   return "client";
 }
 

@@ -68,12 +68,15 @@ export class Observer {
   readonly #clock: Clock;
   readonly #accessLog: AccessLog | null;
   readonly #spans: SpanRecorder | null;
+  /** Somebody looks at exchanges that are over. */
+  readonly #records: boolean;
 
   constructor({ metrics, clock, accessLog, spans }: ObserverOptions) {
     this.#metrics = metrics;
     this.#clock = clock;
     this.#accessLog = accessLog;
     this.#spans = spans;
+    this.#records = accessLog !== null || spans !== null;
   }
 
   began(): void {
@@ -81,9 +84,10 @@ export class Observer {
   }
 
   decided(exchange: Exchange): void {
-    const { decision, clientId } = exchange;
+    const { decision, slot } = exchange;
+    if (this.#records) exchange.keep();
     this.#metrics.add(DECIDED[decision]);
-    const column = LIMITER[clientId === null ? "anonymous" : "client"][decision];
+    const column = LIMITER[slot < 0 ? "anonymous" : "client"][decision];
     if (column !== undefined) this.#metrics.add(column);
   }
 

@@ -108,7 +108,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       admitAnonymous(exchange, anonymous);
     }
     if (exchange.decision === "admitted") return null;
-    return responses.LIMITED[exchange.clientId === null ? "anonymous" : "client"];
+    return responses.LIMITED[exchange.slot < 0 ? "anonymous" : "client"];
   }
 
   function answerBy(exchange: Exchange, answer: responses.OwnAnswer, http: HttpExchange): void {

@@ -2,11 +2,18 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createAccessLog, redact } from "../../../src/data/proxy/access-log.ts";
 import { Phrase } from "../../../src/data/http1/phrase.ts";
-import { Exchange } from "../../../src/data/proxy/exchange.ts";
+import { type Asked, Exchange } from "../../../src/data/proxy/exchange.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { rawBackend } from "../../support/backend.ts";
 import { startProxy } from "../../support/proxy.ts";
 import { valuesOf } from "../../support/raw-client.ts";
+
+function askedFor(target: string): Asked {
+  const bytes = Buffer.from(target, "latin1");
+  const [pathStart, targetEnd] = [0, bytes.length];
+  const fields = { get: () => null };
+  return { method: "GET", target, bytes, pathStart, targetEnd, length: 0, fields };
+}
 
 describe("the access log", () => {
   test("has a line for each request, in order, with all that is known of it", async () => {
@@ -51,8 +58,7 @@ describe("the access log", () => {
       },
     });
     for (let i = 0; i < 3; i++) {
-      const asked = { method: "GET", target: `/${i}`, length: 0, fields: { get: () => null } };
-      log.record(new Exchange(asked, 0, "10.0.0.1", false), 1e6);
+      log.record(new Exchange(askedFor(`/${i}`), 0, "10.0.0.1", false), 1e6);
     }
     expect(written).toHaveLength(0);
     await seen.promise;
@@ -64,12 +70,13 @@ describe("the access log", () => {
 describe("a line of the access log", () => {
   const TRACE = "0af7651916cd43dd8448eb211c80319c";
   const exchangeOf = (values: Partial<Exchange>, target = "/") => {
-    const asked = { method: "GET", target, length: 0, fields: { get: () => null } };
-    const exchange = new Exchange(asked, 0, "10.0.0.1", false);
+    const { clientId = null, ...others } = values;
+    const exchange = new Exchange(askedFor(target), 0, "10.0.0.1", false);
+    if (clientId !== null) exchange.identified(0, 0, 0, clientId);
     return Object.assign(
       exchange,
       { traceDigits: Buffer.from(`..${TRACE}..`), traceAt: 2 },
-      values,
+      others,
     );
   };
   const lineOf = (exchange: Exchange, elapsed: number) => {

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { clientIdOf, DOUBLED } from "../../../src/data/proxy/client-id.ts";
+import {
+  ABSENT,
+  clientIdOf,
+  DOUBLED,
+  ENCODED,
+  findClientId,
+  FOUND,
+  TWICE,
+} from "../../../src/data/proxy/client-id.ts";
 import { CLIENT_ID } from "../../../src/shared/clients.ts";
 
 const at = (query: string): string => `http://gateway.test/path${query}`;
@@ -65,5 +73,55 @@ describe("client_id in a URL", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe("client_id in the bytes of a target", () => {
+  const found = (target: string) => {
+    const place = { start: 0, end: 0 };
+    const bytes = Buffer.from(`GET ${target} HTTP/1.1`, "latin1");
+    const result = findClientId(bytes, 4, bytes.length - 9, place);
+    return result === FOUND ? bytes.toString("latin1", place.start, place.end) : result;
+  };
+
+  test.each([
+    ["/", ABSENT],
+    ["/client_id=a", ABSENT],
+    ["/?", ABSENT],
+    ["/?client_id=a", "a"],
+    ["/?x=1&client_id=a&y=2", "a"],
+    ["?client_id=", ""],
+    ["/?client_id", ""],
+    ["/?client_id&a=%20", ""],
+    ["/?a=%20+&client_id=a", "a"],
+    ["/?client_id=a=b", "a=b"],
+    ["/?client_idx=a&xclient_id=b", ABSENT],
+    ["/?client_id=a&client_id", TWICE],
+    ["/?client_id=a%3Ab", ENCODED],
+    ["/?client_id=a+b", ENCODED],
+    ["/?client%5Fid=a", ENCODED],
+    ["/?client_id=a&client%5Fid=b", ENCODED],
+  ])("%s", (target, expected) => {
+    expect(found(target)).toBe(expected);
+  });
+
+  test("is what the decoded target says, or left to that", () => {
+    const piece = fc.oneof(
+      fc.constantFrom("client_id", "client_id=", "&", "=", "?", "a", "%63", "%", "+", "\xff"),
+      fc.constantFrom("&client_id=", "lient_id", "client_i", "/"),
+    );
+    let told = 0;
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const target = `/${pieces.join("")}`;
+        const result = found(target);
+        if (result === ENCODED) return expect(target).toMatch(/[%+]/);
+        told++;
+        const spelt = result === ABSENT ? null : result === TWICE ? DOUBLED : result;
+        expect(clientIdOf(target)).toBe(spelt as string);
+      }),
+      { numRuns: 5000 },
+    );
+    expect(told).toBeGreaterThan(1000);
   });
 });
