@@ -92,6 +92,11 @@ export class Exchange {
   begin(status: number, reason: string, date = dateLine()): MessageWriter {
     return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2).phrase(date);
   }
+  /** The same with the whole status line, CRLF included. */
+  beginLine(status: number, line: Phrase): MessageWriter {
+    this.status = status;
+    return this.#connection.writer.reset().phrase(line).phrase(dateLine());
+  }
   /** The same with a reason whose bytes are elsewhere. */
   beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {
     return this.#begin(status).copy(bytes, reasonStart, reasonEnd).copy(CRLF_BYTES, 0, 2);

@@ -106,23 +106,31 @@ interface Known {
   readonly id: FieldId;
 }
 const known = (name: string, id: FieldId): Known => ({ bytes: Buffer.from(name), id });
-const byLength: Known[][] = Array.from({ length: 24 }, () => []);
-for (const [name, id] of Object.entries(NAMES)) byLength[name.length]!.push(known(name, id));
-const prefixes = PREFIXES.map(([name, id]) => known(name, id));
+/** Names by their length and the low five bits of their first letter, whatever its case. */
+const LONGEST = 24;
+const byStart: Known[][] = Array.from({ length: LONGEST << 5 }, () => []);
+for (const [name, id] of Object.entries(NAMES)) {
+  byStart[(name.length << 5) | (name.charCodeAt(0) & 31)]!.push(known(name, id));
+}
+const prefixes: Known[][] = Array.from({ length: 32 }, () => []);
+for (const [name, id] of PREFIXES) prefixes[name.charCodeAt(0) & 31]!.push(known(name, id));
 
 /** The field that the token [start, end) names, whatever its case. */
 export function fieldId(bytes: Uint8Array, start: number, end: number): FieldId {
   const length = end - start;
-  if (length < byLength.length) {
-    for (const name of byLength[length]!) {
-      const match = matches(bytes, start, name.bytes);
-      if (match !== 0) return match === 1 ? name.id : Field.MISTAKABLE;
+  const first = bytes[start]! & 31;
+  if (length < LONGEST) {
+    const names = byStart[(length << 5) | first]!;
+    for (let i = 0; i < names.length; i++) {
+      const match = matches(bytes, start, names[i]!.bytes);
+      if (match !== 0) return match === 1 ? names[i]!.id : Field.MISTAKABLE;
     }
   }
-  for (const prefix of prefixes) {
-    if (length <= prefix.bytes.length) continue;
-    const match = matches(bytes, start, prefix.bytes);
-    if (match !== 0) return match === 1 ? prefix.id : Field.MISTAKABLE;
+  const starts = prefixes[first]!;
+  for (let i = 0; i < starts.length; i++) {
+    if (length <= starts[i]!.bytes.length) continue;
+    const match = matches(bytes, start, starts[i]!.bytes);
+    if (match !== 0) return match === 1 ? starts[i]!.id : Field.MISTAKABLE;
   }
   return Field.OTHER;
 }

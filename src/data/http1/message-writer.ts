@@ -43,6 +43,17 @@ export class MessageWriter {
     return this;
   }
 
+  /** Of ASCII in eights, those of [start, end). */
+  eights(eights: Float64Array, start: number, end: number): this {
+    const length = (end - start) * 8;
+    this.reserve(length);
+    const view = this.#view;
+    const { used } = this;
+    this.used = used + length;
+    for (let i = start; i < end; i++) view.setFloat64(used + (i - start) * 8, eights[i]!, true);
+    return this;
+  }
+
   /** A whole number, 0 or above, in decimal digits. */
   number(value: number): this {
     if (value > MOST_IN_BITS) return this.text(String(value));

@@ -3,6 +3,13 @@
 
 const EIGHT = 8;
 
+/** ASCII in eights; see `Phrase.eights`. */
+export function eightsOf(text: string): Float64Array<ArrayBuffer> {
+  const eights = new Float64Array(Math.ceil(text.length / EIGHT));
+  new Uint8Array(eights.buffer).set(Buffer.from(text));
+  return eights;
+}
+
 export class Phrase {
   readonly text: string;
   /** Bytes. */
@@ -19,7 +26,6 @@ export class Phrase {
     if (!/^[\x00-\x7f]*$/.test(text)) throw new RangeError("a phrase that is not ASCII");
     this.text = text;
     this.length = text.length;
-    this.eights = new Float64Array(Math.ceil(text.length / EIGHT));
-    new Uint8Array(this.eights.buffer).set(Buffer.from(text));
+    this.eights = eightsOf(text);
   }
 }

@@ -56,6 +56,11 @@ export function parseRequestLine(
 
 function parseVersion(fields: Fields, at: number, stop: number, out: RequestLine): Verdict {
   const bytes = fields.bytes;
+  if (at + VERSION_LINE.length <= stop && isPlainVersion(bytes, at)) {
+    out.minor = 1;
+    fields.next = at + VERSION_LINE.length;
+    return DONE;
+  }
   for (let i = 0; i < VERSION_LINE.length; i++) {
     if (at + i >= stop) return MORE;
     if (VERSION_LINE[i]![bytes[at + i]!] === 0) return fields.refuse(400, "no valid version");
@@ -66,4 +71,20 @@ function parseVersion(fields: Fields, at: number, stop: number, out: RequestLine
   }
   fields.next = at + VERSION_LINE.length;
   return DONE;
+}
+
+/** `HTTP/1.1` CRLF, which nearly every request line ends in. */
+function isPlainVersion(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === 72 &&
+    bytes[at + 1] === 84 &&
+    bytes[at + 2] === 84 &&
+    bytes[at + 3] === 80 &&
+    bytes[at + 4] === 47 &&
+    bytes[at + 5] === 49 &&
+    bytes[at + 6] === 46 &&
+    bytes[at + 7] === 49 &&
+    bytes[at + 8] === CR &&
+    bytes[at + 9] === LF
+  );
 }

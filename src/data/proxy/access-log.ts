@@ -6,7 +6,7 @@
 import { createLogger, isoTime, quote } from "../../shared/log.ts";
 import { MessageWriter } from "../http1/message-writer.ts";
 import { Phrase } from "../http1/phrase.ts";
-import { TRACE_DIGITS } from "../tracing/trace-context.ts";
+import { TRACE_EIGHTS } from "../tracing/trace-context.ts";
 import type { Exchange } from "./exchange.ts";
 
 export interface AccessLogOptions {
@@ -70,7 +70,7 @@ const jsonLine: Line = (writer, exchange, elapsed) => {
   writer.phrase(KEYS.time).text(isoTime(Date.now())).phrase(KEYS.requestId);
   requestId(writer, exchange);
   const { traceDigits, traceAt } = exchange;
-  writer.phrase(KEYS.traceId).copy(traceDigits, traceAt, traceAt + TRACE_DIGITS);
+  writer.phrase(KEYS.traceId).eights(traceDigits, traceAt, traceAt + TRACE_EIGHTS);
   writer.phrase(KEYS.client);
   if (clientId === null) writer.text("null");
   else text(writer, clientId);

@@ -100,11 +100,11 @@ export class Attempts {
     this.#observer.failed("reset");
   }
 
-  /** The exchange is over; the first call counts. */
-  over(exchange: Exchange): void {
+  /** The exchange is over; the first call counts. `now` in ns, if somebody knows it. */
+  over(exchange: Exchange, now?: number): void {
     if (exchange.ended) return;
     this.#release(exchange);
-    this.#observer.ended(exchange);
+    this.#observer.ended(exchange, now);
   }
 
   #release(exchange: Exchange): void {

@@ -10,7 +10,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import { rateLimitLines } from "./ratelimit-headers.ts";
-import { SPAN_DIGITS, TRACE_DIGITS } from "../tracing/trace-context.ts";
+import { SPAN_EIGHTS, TRACE_EIGHTS } from "../tracing/trace-context.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
 export const PSEUDONYM = "gateway";
@@ -74,8 +74,8 @@ export function requestLines(writer: MessageWriter, exchange: Exchange, head: Re
 
 function traceLine(writer: MessageWriter, exchange: Exchange): void {
   const { traceDigits, traceAt, forwardDigits, forwardAt, sampled } = exchange;
-  writer.phrase(TRACE_PARENT).copy(traceDigits, traceAt, traceAt + TRACE_DIGITS);
-  writer.text("-").copy(forwardDigits, forwardAt, forwardAt + SPAN_DIGITS);
+  writer.phrase(TRACE_PARENT).eights(traceDigits, traceAt, traceAt + TRACE_EIGHTS);
+  writer.text("-").eights(forwardDigits, forwardAt, forwardAt + SPAN_EIGHTS);
   writer.phrase(sampled ? SAMPLED : NOT_SAMPLED);
 }
 

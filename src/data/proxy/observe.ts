@@ -128,21 +128,22 @@ export class Observer {
     this.#metrics.answer(NAMES[decision], method, status);
   }
 
-  /** The gateway answers by itself. */
-  answeredOurselves(exchange: Exchange, status: number): void {
+  /** The gateway answers by itself. The time on the clock, ns. */
+  answeredOurselves(exchange: Exchange, status: number): number {
+    const now = this.#clock();
     exchange.status = status;
     exchange.bytes = null;
     exchange.ownAnswer = true;
     this.#metrics.response("gateway", status);
     this.#metrics.answer(NAMES[exchange.decision], exchange.method, status);
-    if (exchange.backend >= 0) return;
-    this.#metrics.observe("own", (this.#clock() - exchange.startedAt) / SECOND);
+    if (exchange.backend < 0) this.#metrics.observe("own", (now - exchange.startedAt) / SECOND);
+    return now;
   }
 
-  /** The answer is over. Called once for each exchange. */
-  ended(exchange: Exchange): void {
+  /** The answer is over. Called once for each exchange; `now` in ns, if somebody knows it. */
+  ended(exchange: Exchange, now = this.#clock()): void {
     exchange.ended = true;
-    const elapsed = this.#clock() - exchange.startedAt;
+    const elapsed = now - exchange.startedAt;
     this.#metrics.ended();
     this.#metrics.observe("request", elapsed / SECOND);
     if (exchange.brokenBy === "client") this.#metrics.add(CLIENT_ABORTS);

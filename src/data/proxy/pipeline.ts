@@ -112,9 +112,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function answerBy(exchange: Exchange, answer: responses.OwnAnswer, http: HttpExchange): void {
-    observer.answeredOurselves(exchange, answer.status);
+    const now = observer.answeredOurselves(exchange, answer.status);
     responses.send(answer, exchange, http);
-    attempts.over(exchange);
+    attempts.over(exchange, now);
   }
 }
 

@@ -15,7 +15,8 @@ type Header = readonly [name: string, value: string];
 
 export interface OwnAnswer {
   readonly status: number;
-  readonly reason: string;
+  /** The status line, CRLF included. */
+  readonly line: Phrase;
   /** Whole lines, each with CRLF. */
   readonly lines: Phrase;
   /** With the time until the bucket that was asked has a token, as `Retry-After`. */
@@ -71,7 +72,7 @@ export const METHOD_NOT_ALLOWED = answer(
 /** To an OPTIONS that is about the gateway and not about anything behind it (RFC 9110 §9.3.7). */
 export const OWN_OPTIONS: OwnAnswer = {
   status: 200,
-  reason: "OK",
+  line: statusLine(200, "OK"),
   lines: lines([ALLOW]),
   body: Buffer.alloc(0),
 };
@@ -120,7 +121,7 @@ export const BACKEND_TIMED_OUT = answer(504, {
 /** Nobody reads it: the client has left. The status is nginx's word for that in the access log. */
 export const CLIENT_LEFT: OwnAnswer = {
   status: 499,
-  reason: "Client Closed Request",
+  line: statusLine(499, "Client Closed Request"),
   lines: new Phrase(""),
   body: Buffer.alloc(0),
 };
@@ -129,11 +130,15 @@ const RETRY_AFTER = new Phrase("Retry-After: ");
 
 /** Begins and ends the answer on the connection. */
 export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {
-  const { status, reason, body } = own;
-  const writer = http.begin(status, reason).phrase(own.lines);
+  const { status, line, body } = own;
+  const writer = http.beginLine(status, line).phrase(own.lines);
   if (own.retryAfter) writer.phrase(RETRY_AFTER).number(exchange.rateLimit.reset).text("\r\n");
   ownLines(writer, exchange);
   http.send(body.length, body, 0, body.length, true);
+}
+
+function statusLine(status: number, reason: string): Phrase {
+  return new Phrase(`HTTP/1.1 ${status} ${reason}\r\n`);
 }
 
 function lines(headers: readonly Header[]): Phrase {
@@ -149,5 +154,5 @@ function answer(
 ): OwnAnswer {
   const reason = status === 401 ? "Unauthorized" : members.title;
   const body = Buffer.from(problemBody(status, members));
-  return { status, reason, lines: lines([...PROBLEM, ...headers]), body };
+  return { status, line: statusLine(status, reason), lines: lines([...PROBLEM, ...headers]), body };
 }

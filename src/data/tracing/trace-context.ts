@@ -2,6 +2,8 @@
 // for its random ids, which are drawn in stock because a draw for each request would cost more than
 // the rest of the work on it. Owned by one worker.
 
+import { eightsOf } from "../http1/phrase.ts";
+
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
@@ -40,9 +42,15 @@ interface Forwarded {
   readonly sampled: boolean;
 }
 
-/** Hexadecimal digits of the two kinds of ids (§3.2.2.3, §3.2.2.4). */
-export const TRACE_DIGITS = 32;
-export const SPAN_DIGITS = 16;
+/** Hexadecimal digits of the two kinds of ids (§3.2.2.3, §3.2.2.4), in eights. */
+export const TRACE_EIGHTS = 4;
+export const SPAN_EIGHTS = 2;
+
+/** The digits as text, for logs and spans. */
+export function idText(eights: Float64Array<ArrayBuffer>, start: number, end: number): string {
+  if (eights.length < end) return "";
+  return Buffer.from(eights.buffer, start * 8, (end - start) * 8).toString("latin1");
+}
 
 const STOCK_BYTES = 4096;
 
@@ -51,17 +59,17 @@ const STOCK_BYTES = 4096;
  * most are only ever copied from there, and a string of each would cost more than drawing it.
  */
 export class TraceIds {
-  /** Random digits, one a byte; another one after some draws. */
-  stock = Buffer.alloc(0);
+  /** Random digits, in eights; another one after some draws. */
+  stock = eightsOf("");
   #at = 0;
 
-  /** Where in `stock`, as it is from now on, so many digits begin that nobody else gets. */
-  draw(digits: number): number {
-    if (this.#at + digits > this.stock.length) {
-      this.stock = Buffer.from(crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex());
+  /** Where in `stock`, as it is from now on, so many begin that nobody else gets. */
+  draw(eights: number): number {
+    if (this.#at + eights > this.stock.length) {
+      this.stock = eightsOf(crypto.getRandomValues(new Uint8Array(STOCK_BYTES)).toHex());
       this.#at = 0;
     }
-    this.#at += digits;
-    return this.#at - digits;
+    this.#at += eights;
+    return this.#at - eights;
   }
 }

@@ -4,12 +4,13 @@
 
 import type { SamplerName } from "../../shared/samplers.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
-import { latin1 } from "../http1/bytes.ts";
 import { Field, type FieldId } from "../http1/field-names.ts";
+import { eightsOf } from "../http1/phrase.ts";
 import {
+  idText,
   readTraceparent,
-  SPAN_DIGITS,
-  TRACE_DIGITS,
+  SPAN_EIGHTS,
+  TRACE_EIGHTS,
   type TraceContext,
   TraceIds,
 } from "./trace-context.ts";
@@ -21,7 +22,7 @@ export interface TracedFields {
   get(lowerName: string): string | null;
 }
 
-const NOTHING = Buffer.alloc(0);
+const NOTHING = eightsOf("");
 
 /** The place of one request in its trace. Ids are digits among others, see `TraceIds`. */
 export class TracePlace {
@@ -38,11 +39,11 @@ export class TracePlace {
   traced = false;
 
   get traceId(): string {
-    return latin1(this.traceDigits, this.traceAt, this.traceAt + TRACE_DIGITS);
+    return idText(this.traceDigits, this.traceAt, this.traceAt + TRACE_EIGHTS);
   }
   /** Our span of the forwarding. */
   get forwardId(): string {
-    return latin1(this.forwardDigits, this.forwardAt, this.forwardAt + SPAN_DIGITS);
+    return idText(this.forwardDigits, this.forwardAt, this.forwardAt + SPAN_EIGHTS);
   }
 }
 
@@ -68,19 +69,19 @@ export class Tracing {
     const ids = this.#ids;
     const parent = fields.has(Field.TRACEPARENT) ? parentIn(fields) : null;
     if (parent === null) {
-      place.traceAt = ids.draw(TRACE_DIGITS);
+      place.traceAt = ids.draw(TRACE_EIGHTS);
       place.traceDigits = ids.stock;
     } else {
-      place.traceDigits = Buffer.from(parent.traceId);
+      place.traceDigits = eightsOf(parent.traceId);
       place.parentId = parent.parentId;
     }
     place.sampled = this.#sampler(place, parent === null ? null : parent.sampled);
     if (parent !== null && !this.#recording) return;
     if (this.#recording) {
-      const at = ids.draw(SPAN_DIGITS);
-      place.spanId = latin1(ids.stock, at, at + SPAN_DIGITS);
+      const at = ids.draw(SPAN_EIGHTS);
+      place.spanId = idText(ids.stock, at, at + SPAN_EIGHTS);
     }
-    place.forwardAt = ids.draw(SPAN_DIGITS);
+    place.forwardAt = ids.draw(SPAN_EIGHTS);
     place.forwardDigits = ids.stock;
     place.traced = true;
   }

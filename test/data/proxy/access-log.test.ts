@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createAccessLog, redact } from "../../../src/data/proxy/access-log.ts";
-import { Phrase } from "../../../src/data/http1/phrase.ts";
+import { eightsOf, Phrase } from "../../../src/data/http1/phrase.ts";
 import { type Asked, Exchange } from "../../../src/data/proxy/exchange.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { rawBackend } from "../../support/backend.ts";
@@ -75,7 +75,7 @@ describe("a line of the access log", () => {
     if (clientId !== null) exchange.identified(0, 0, 0, clientId);
     return Object.assign(
       exchange,
-      { traceDigits: Buffer.from(`..${TRACE}..`), traceAt: 2 },
+      { traceDigits: eightsOf(`${"0".repeat(16)}${TRACE}`), traceAt: 2 },
       others,
     );
   };

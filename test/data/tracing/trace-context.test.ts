@@ -4,9 +4,10 @@ import { describe, expect, test } from "bun:test";
 import { createSampler } from "../../../src/data/tracing/sampler.ts";
 import { Field } from "../../../src/data/http1/field-names.ts";
 import {
+  idText,
   readTraceparent,
-  SPAN_DIGITS,
-  TRACE_DIGITS,
+  SPAN_EIGHTS,
+  TRACE_EIGHTS,
   TraceIds,
   traceparent,
 } from "../../../src/data/tracing/trace-context.ts";
@@ -15,9 +16,9 @@ import { TracePlace, Tracing } from "../../../src/data/tracing/tracing.ts";
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
 
-const drawn = (ids: TraceIds, digits: number): string => {
-  const at = ids.draw(digits);
-  return ids.stock.toString("latin1", at, at + digits);
+const drawn = (ids: TraceIds, eights: number): string => {
+  const at = ids.draw(eights);
+  return idText(ids.stock, at, at + eights);
 };
 
 describe("a traceparent", () => {
@@ -55,7 +56,7 @@ describe("a traceparent", () => {
     const ids = new TraceIds();
     const seen = new Set<string>();
     for (let i = 0; i < 1000; i++) {
-      const [traceId, parentId] = [drawn(ids, TRACE_DIGITS), drawn(ids, SPAN_DIGITS)];
+      const [traceId, parentId] = [drawn(ids, TRACE_EIGHTS), drawn(ids, SPAN_EIGHTS)];
       const sampled = i % 2 === 0;
       expect(readTraceparent(traceparent({ traceId, forwardId: parentId, sampled }))).toEqual({
         traceId,
@@ -131,7 +132,7 @@ describe("the sampler", () => {
 
   test("by ratio takes its share, and those a smaller one takes", () => {
     const ids = new TraceIds();
-    const traces = Array.from({ length: 20_000 }, () => drawn(ids, TRACE_DIGITS));
+    const traces = Array.from({ length: 20_000 }, () => drawn(ids, TRACE_EIGHTS));
     const taken = (ratio: number) =>
       new Set(traces.filter((traceId) => createSampler("traceidratio", ratio)({ traceId }, null)));
     expect([taken(0).size, taken(1).size]).toEqual([0, traces.length]);
