@@ -9,9 +9,9 @@ import {
   type PassageHandlerOptions,
   toFetchHandler,
   toPassageHandler,
-  type Unfit,
 } from "./http1/fetch-adapter.ts";
 import type { RequestHead } from "./http1/request-head.ts";
+import type { Unfit } from "./http1/sayable.ts";
 import { Form } from "./http1/target.ts";
 import { reasonOf } from "./http1/reasons.ts";
 import type { Pipeline } from "./proxy/pipeline.ts";

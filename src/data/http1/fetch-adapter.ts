@@ -1,6 +1,5 @@
 // Serves exchanges by a function of fetch's shape: for control routes and Elysia. A request that
-// cannot be said as a `Request` without losing or altering something is told apart before: Bun turns
-// unknown methods into GET, drops bodies of GET, and rewrites targets. A real `Request` is made only
+// cannot be said as a `Request` is told apart before (`sayable.ts`). A real `Request` is made only
 // where one is read: of a proxied request Elysia looks at the method and the URL, and the answers
 // that the gateway makes itself never become a `Response`.
 
@@ -9,11 +8,11 @@ import { problemBody } from "../../shared/problem.ts";
 import { dateLine } from "./date.ts";
 import { Phrase } from "./phrase.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
-import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import { reasonOf } from "./reasons.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
+import { requestFor, type Sayable, type Unfit, unfitOf } from "./sayable.ts";
 import { WORTH_RELEASING } from "./wire.ts";
 
 /** How an answer ended: `left` by the client, or `broken` at its source. */
@@ -48,13 +47,6 @@ export interface Passage {
   maxBody: number;
 }
 
-/** Why a request cannot pass. */
-export interface Unfit {
-  readonly status: 400 | 431 | 501;
-  /** A sentence for people. */
-  readonly detail: string;
-}
-
 /** A passage as it goes into a router, and comes out again. */
 export function asRequest(passage: Passage): Request {
   return passage as unknown as Request;
@@ -85,30 +77,10 @@ const BUG = failure(500, "Internal Server Error", "The gateway failed.");
 /** Bytes of an answer that is handed on whole, its head in one write with it. */
 const ONE_WRITE = 65_536;
 
-/** Bun's client sends 250 and loses the others in silence; the gateway adds eight of its own. */
-const MOST_FIELDS = 240;
-
 const PLAIN_REASON = /^[\x20-\x7e]+$/;
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
-const COMMON = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-const COMMON_WITH_BODY = new Set(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-
-/** What a byte of a target is to a URL; 0: looked at closer. */
-const PLAIN = 1;
-/** A slash, a dot, and what a dot can be encoded with: plain but after a slash. */
-const AFTER_NO_SLASH = 2;
-const SLASH = 47;
-const URL_BYTES = new Uint8Array(256);
-for (const byte of Buffer.from("!$&()*+,-:;=?@_~")) URL_BYTES[byte] = PLAIN;
-for (let byte = 0; byte < 128; byte++) {
-  if (/[0-9A-Za-z]/.test(String.fromCharCode(byte))) URL_BYTES[byte] = PLAIN;
-}
-for (const byte of Buffer.from("/.%")) URL_BYTES[byte] = AFTER_NO_SLASH;
-
-/** What ends at this hop, the framing of the body that was undone, and what is set anew. */
-const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
 /** What this hop writes itself. */
 const FRAMING = new Set(["content-length", "transfer-encoding", "connection", "keep-alive"]);
 
@@ -117,7 +89,7 @@ export function toFetchHandler(options: FetchHandlerOptions): (exchange: Exchang
   const { fetch, onUnfit, onError } = options;
   return (exchange) => {
     const passage = new FetchPassage(exchange, onError);
-    const request = passage.request();
+    const request = requestFor(passage);
     if (request instanceof Request) passage.run(() => fetch(request, passage));
     else onUnfit(exchange, request);
   };
@@ -128,20 +100,20 @@ export function toPassageHandler(options: PassageHandlerOptions): (exchange: Exc
   const { handle, onUnfit, onError } = options;
   return (exchange) => {
     const passage = new FetchPassage(exchange, onError);
-    const unfit = passage.unfit();
+    const unfit = unfitOf(passage);
     if (unfit === null) passage.run(handle);
     else onUnfit(exchange, unfit);
   };
 }
 
-class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
+class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
   readonly exchange: Exchange;
   readonly method: string;
   readonly url: string;
   listener: PassageListener | null = null;
   maxBody = Infinity;
-  readonly #target: string;
-  readonly #host: string;
+  readonly target: string;
+  readonly host: string;
   readonly #onError: (error: unknown) => void;
   #left = false;
   #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
@@ -153,53 +125,18 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     this.exchange = exchange;
     this.method = method;
     this.url = `http://${host === "" ? "localhost" : host}${target}`;
-    this.#target = target;
-    this.#host = host;
+    this.target = target;
+    this.host = host;
     this.#onError = onError;
     exchange.owner = this;
   }
 
+  get head(): RequestHead {
+    return this.exchange.head;
+  }
+
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     return this.exchange.head.length === 0 ? null : this.#stream();
-  }
-
-  /** Why it cannot pass; null when it can. */
-  unfit(): Unfit | null {
-    const { head } = this.exchange;
-    const common = head.length === 0 ? COMMON : COMMON_WITH_BODY;
-    const few = head.fields.count <= MOST_FIELDS;
-    if (few && common.has(this.method) && isPlain(head) && isUrlHost(this.#host)) return null;
-    const request = this.request();
-    return request instanceof Request ? null : request;
-  }
-
-  request(): Request | Unfit {
-    const { head } = this.exchange;
-    const { method } = this;
-    const target = this.#target;
-    if (head.fields.count > MOST_FIELDS) {
-      return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);
-    }
-    if (head.length !== 0 && (method === "GET" || method === "HEAD")) {
-      return unfit(400, `A body on ${method} is not forwarded; send it with another method.`);
-    }
-    const { url } = this;
-    const request = requestOf(url, { method, headers: headersOf(head), body: this.body });
-    if (request === null && !URL.canParse(url)) {
-      return unfit(400, "The Host makes no URL, such as an address with a number too large.");
-    }
-    if (request?.method !== method) {
-      return unfit(501, "This method is not forwarded.");
-    }
-    // Bun's client takes one of two leading slashes away.
-    if (!request.url.endsWith(target) || target.startsWith("//")) {
-      return unfit(
-        400,
-        "This request target would be altered on its way: percent-encode what is no URL character, " +
-          "and leave out dot segments and doubled leading slashes.",
-      );
-    }
-    return request;
   }
 
   run(handle: PassageHandlerOptions["handle"]): void {
@@ -383,47 +320,6 @@ function reasonBytes(status: number, text: string): string {
   return text === "" || CONTROL.test(bytes) ? reasonOf(status) : bytes;
 }
 
-/** Whether the target, as it is, would be a URL's: no byte that is encoded, no segment that goes away. */
-function isPlain({ bytes, pathStart, targetEnd, plainTarget }: RequestHead): boolean {
-  if (!plainTarget || bytes[pathStart] !== SLASH) return false;
-  for (let at = pathStart; at < targetEnd; at++) {
-    const kind = URL_BYTES[bytes[at]!];
-    if (kind === AFTER_NO_SLASH && bytes[at - 1] !== SLASH) continue;
-    if (kind !== PLAIN) return false;
-  }
-  return true;
-}
-
-/** Most requests are for the host of the one before. Empty: of the backend's choice. */
-let lastUrlHost = "";
-
-function isUrlHost(host: string): boolean {
-  if (host === lastUrlHost || host === "") return true;
-  if (!URL.canParse(`http://${host}`)) return false;
-  lastUrlHost = host;
-  return true;
-}
-
-/** Null when the host makes no URL, or the method no request. */
-function requestOf(url: string, init: RequestInit): Request | null {
-  try {
-    return new Request(url, init);
-  } catch {
-    return null;
-  }
-}
-
-function headersOf({ fields, host }: RequestHead): Headers {
-  const headers = new Headers();
-  // An absolute target's host wins over the field's (RFC 9112 §3.2.2).
-  if (host !== "") headers.set("host", host);
-  for (let field = 0; field < fields.count; field++) {
-    if ((DROPS & (1 << fields.id(field))) !== 0) continue;
-    headers.append(fields.name(field), fields.value(field));
-  }
-  return headers;
-}
-
 function bufferOf(bytes: Uint8Array | undefined): Buffer {
   return bytes === undefined
     ? NOTHING
@@ -433,10 +329,6 @@ function bufferOf(bytes: Uint8Array | undefined): Buffer {
 /** What a promise holds already; null when it does not. */
 function settled<T>(promise: Promise<T>): T | null {
   return peek.status(promise) === "fulfilled" ? (peek(promise) as T) : null;
-}
-
-function unfit(status: Unfit["status"], detail: string): Unfit {
-  return { status, detail };
 }
 
 function ignore(): void {}

@@ -4,7 +4,7 @@
 
 import { problemBody, type ProblemMembers } from "../../shared/problem.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import type { Unfit } from "../http1/fetch-adapter.ts";
+import type { Unfit } from "../http1/sayable.ts";
 import { Phrase } from "../http1/phrase.ts";
 import { reasonOf } from "../http1/reasons.ts";
 import type { Exchange } from "./exchange.ts";

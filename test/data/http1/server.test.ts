@@ -1,11 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { DeadlineWheel } from "../../../src/data/http1/deadlines.ts";
 import type { Exchange } from "../../../src/data/http1/exchange.ts";
-import {
-  type FetchHandlerOptions,
-  toFetchHandler,
-  type Unfit,
-} from "../../../src/data/http1/fetch-adapter.ts";
+import { type FetchHandlerOptions, toFetchHandler } from "../../../src/data/http1/fetch-adapter.ts";
+import type { Unfit } from "../../../src/data/http1/sayable.ts";
 import {
   type HttpServer,
   type HttpServerOptions,

@@ -1,0 +1,128 @@
+// Whether a request can be said as a `Request`, and go through Bun's client, without losing or altering
+// something: Bun turns unknown methods into GET, drops bodies of GET, and rewrites targets. What cannot
+// is told apart here; what obviously can is told in one look at its bytes, without a `Request`.
+
+import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
+import type { RequestHead } from "./request-head.ts";
+
+/** What a `Request` is made of. */
+export interface Sayable {
+  readonly head: RequestHead;
+  readonly method: string;
+  /** Absolute: `host` and `target`, or a name of no meaning where there is no host. */
+  readonly url: string;
+  readonly target: string;
+  readonly host: string;
+  /** Made when asked for. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+}
+
+/** Why a request cannot pass. */
+export interface Unfit {
+  readonly status: 400 | 431 | 501;
+  /** A sentence for people. */
+  readonly detail: string;
+}
+
+/** Bun's client sends 250 and loses the others in silence; the gateway adds eight of its own. */
+const MOST_FIELDS = 240;
+
+const COMMON = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const COMMON_WITH_BODY = new Set(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** What a byte of a target is to a URL; 0: looked at closer. */
+const PLAIN = 1;
+/** A slash, a dot, and what a dot can be encoded with: plain but after a slash. */
+const AFTER_NO_SLASH = 2;
+const SLASH = 47;
+const URL_BYTES = new Uint8Array(256);
+for (const byte of Buffer.from("!$&()*+,-:;=?@_~")) URL_BYTES[byte] = PLAIN;
+for (let byte = 0; byte < 128; byte++) {
+  if (/[0-9A-Za-z]/.test(String.fromCharCode(byte))) URL_BYTES[byte] = PLAIN;
+}
+for (const byte of Buffer.from("/.%")) URL_BYTES[byte] = AFTER_NO_SLASH;
+
+/** What ends at this hop, the framing of the body that was undone, and what is set anew. */
+const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
+
+/** Why it cannot be said; null when it can. */
+export function unfitOf(asked: Sayable): Unfit | null {
+  const { head, method, host } = asked;
+  const common = head.length === 0 ? COMMON : COMMON_WITH_BODY;
+  const few = head.fields.count <= MOST_FIELDS;
+  if (few && common.has(method) && isPlain(head) && isUrlHost(host)) return null;
+  const request = requestFor(asked);
+  return request instanceof Request ? null : request;
+}
+
+/** It, as a `Request`; or why there is none. */
+export function requestFor(asked: Sayable): Request | Unfit {
+  const { head, method, target, url } = asked;
+  if (head.fields.count > MOST_FIELDS) {
+    return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);
+  }
+  if (head.length !== 0 && (method === "GET" || method === "HEAD")) {
+    return unfit(400, `A body on ${method} is not forwarded; send it with another method.`);
+  }
+  const request = requestOf(url, { method, headers: headersOf(head), body: asked.body });
+  if (request === null && !URL.canParse(url)) {
+    return unfit(400, "The Host makes no URL, such as an address with a number too large.");
+  }
+  if (request?.method !== method) {
+    return unfit(501, "This method is not forwarded.");
+  }
+  // Bun's client takes one of two leading slashes away.
+  if (!request.url.endsWith(target) || target.startsWith("//")) {
+    return unfit(
+      400,
+      "This request target would be altered on its way: percent-encode what is no URL character, " +
+        "and leave out dot segments and doubled leading slashes.",
+    );
+  }
+  return request;
+}
+
+/** Whether the target, as it is, would be a URL's: no byte that is encoded, no segment that goes away. */
+function isPlain({ bytes, pathStart, targetEnd, plainTarget }: RequestHead): boolean {
+  if (!plainTarget || bytes[pathStart] !== SLASH) return false;
+  for (let at = pathStart; at < targetEnd; at++) {
+    const kind = URL_BYTES[bytes[at]!];
+    if (kind === AFTER_NO_SLASH && bytes[at - 1] !== SLASH) continue;
+    if (kind !== PLAIN) return false;
+  }
+  return true;
+}
+
+/** Most requests are for the host of the one before. Empty: of the backend's choice. */
+let lastUrlHost = "";
+
+function isUrlHost(host: string): boolean {
+  if (host === lastUrlHost || host === "") return true;
+  if (!URL.canParse(`http://${host}`)) return false;
+  lastUrlHost = host;
+  return true;
+}
+
+/** Null when the host makes no URL, or the method no request. */
+function requestOf(url: string, init: RequestInit): Request | null {
+  try {
+    return new Request(url, init);
+  } catch {
+    return null;
+  }
+}
+
+function headersOf({ fields, host }: RequestHead): Headers {
+  const headers = new Headers();
+  // An absolute target's host wins over the field's (RFC 9112 §3.2.2).
+  if (host !== "") headers.set("host", host);
+  for (let field = 0; field < fields.count; field++) {
+    if ((DROPS & (1 << fields.id(field))) !== 0) continue;
+    headers.append(fields.name(field), fields.value(field));
+  }
+  return headers;
+}
+
+function unfit(status: Unfit["status"], detail: string): Unfit {
+  return { status, detail };
+}
