@@ -92,7 +92,7 @@ export const SETTINGS = {
   EJECT_AFTER: setting(
     kinds.integer(0, 1000),
     "5",
-    "failures in a row (no connection, no answer in time, 502, 503, 504) that eject a backend; `0` is never",
+    "failures in a row (no connection, a late or broken answer, 502, 503, 504) that eject a backend; `0` is never",
   ),
   EJECT_TIME: setting(
     kinds.duration("100ms", "5m"),

@@ -59,22 +59,39 @@ export class BackendCondition {
     return this.set(slot, BAR.unhealthy, true);
   }
 
-  /** Counts a failure of any kind. True when the main thread should think about ejecting. */
+  /** Counts a try without an answer. True when the main thread should think about ejecting. */
   outlier(slot: number): boolean {
+    return this.#failed(slot, FIELD.outliers);
+  }
+
+  /**
+   * The same of an answer that was broken off. Counted apart: the head of each such answer speaks
+   * for the backend, and would take back what its body says.
+   */
+  broke(slot: number): boolean {
+    return this.#failed(slot, FIELD.broken);
+  }
+
+  #failed(slot: number, field: number): boolean {
     if (this.#ejectAfter === 0) return false;
-    const inARow = Atomics.add(this.#ints, intsAt(slot) + FIELD.outliers, 1) + 1;
+    const inARow = Atomics.add(this.#ints, intsAt(slot) + field, 1) + 1;
     // Not once but each time round: it may have been refused, half of the backends being ejected.
     return inARow % this.#ejectAfter === 0 && this.read(slot, FIELD.barred) === 0;
   }
 
   /** Whether enough failures in a row were counted to eject it. */
   isOutlier(slot: number): boolean {
-    return this.#ejectAfter > 0 && this.read(slot, FIELD.outliers) >= this.#ejectAfter;
+    if (this.#ejectAfter === 0) return false;
+    return (
+      Math.max(this.read(slot, FIELD.outliers), this.read(slot, FIELD.broken)) >= this.#ejectAfter
+    );
   }
 
   /** One more failure will do: the next request is the trial of a backend that comes back. */
   onTrial(slot: number): void {
-    this.write(slot, FIELD.outliers, Math.max(0, this.#ejectAfter - 1));
+    const almost = Math.max(0, this.#ejectAfter - 1);
+    this.write(slot, FIELD.outliers, almost);
+    this.write(slot, FIELD.broken, almost);
   }
 
   connected(slot: number): void {
@@ -83,6 +100,10 @@ export class BackendCondition {
 
   answeredWell(slot: number): void {
     this.#clear(slot, FIELD.outliers);
+  }
+
+  answeredWhole(slot: number): void {
+    this.#clear(slot, FIELD.broken);
   }
 
   /** Loading a line that nobody writes is cheap on every core; storing to it would not be. */

@@ -53,7 +53,7 @@ export interface BackendView {
   readonly flips: number;
   readonly inFlight: number;
   readonly requests: number;
-  /** Tries to forward that brought no answer. */
+  /** Tries to forward that brought no answer, or one that broke off. */
   readonly failures: number;
   /** Requests that came here after another backend had failed. */
   readonly retries: number;
@@ -66,6 +66,7 @@ const CLEARED = [
   FIELD.checkFailures,
   FIELD.flips,
   FIELD.outliers,
+  FIELD.broken,
   FIELD.ejections,
 ];
 

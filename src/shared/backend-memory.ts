@@ -59,12 +59,14 @@ export const FIELD = {
   share: 11,
   /** Most requests in flight; 0 is no limit. */
   maxInFlight: 12,
-  /** Failures of any kind in a row, seen while forwarding. Workers add; workers and main set. */
+  /** Tries in a row that brought no answer or 502 to 504. Workers add; workers and main set. */
   outliers: 13,
   /** How often it was ejected. */
   ejections: 14,
   /** Grows when connections made before should not be used again. */
   epoch: 15,
+  /** Answers in a row that the backend broke off. As `outliers`; behind the numbers. */
+  broken: 30,
 } as const;
 
 /** Float64 fields of a record, in 8-byte words from its start. Main writes. */

@@ -182,6 +182,17 @@ export class BackendTable {
     return false;
   }
 
+  /** It broke its answer off. True as for `failed`. */
+  broke(slot: number): boolean {
+    this.#own!.failures[slot]!++;
+    return this.#condition.broke(slot);
+  }
+
+  /** Its answer is complete. */
+  answeredWhole(slot: number): void {
+    this.#condition.answeredWhole(slot);
+  }
+
   // Main thread only.
 
   /**
@@ -195,7 +206,12 @@ export class BackendTable {
 
   /** Sets the health of a backend; `atMs` is the wall clock. A swap a worker made is completed. */
   setHealthy(slot: number, healthy: boolean, atMs: number): void {
-    for (const field of [FIELD.connectionFailures, FIELD.checkFailures, FIELD.outliers]) {
+    for (const field of [
+      FIELD.connectionFailures,
+      FIELD.checkFailures,
+      FIELD.outliers,
+      FIELD.broken,
+    ]) {
       this.#condition.write(slot, field, 0);
     }
     this.#condition.set(slot, BAR.unhealthy, !healthy);

@@ -14,6 +14,9 @@ export interface BackendPool extends Backends {
   /** True, as with `answered`: the main thread should look at the backend. */
   failed(slot: number, failure: BackendFailure): boolean;
   answered(slot: number, status: number): boolean;
+  /** As `failed`. */
+  broke(slot: number): boolean;
+  answeredWhole(slot: number): void;
   /** Changes when connections made before should not be used for new requests. */
   epoch(slot: number): number;
 }
@@ -96,14 +99,18 @@ export class Attempts {
 
   /** The backend broke its answer off. */
   broke(exchange: Exchange): void {
+    const { backend } = exchange;
     exchange.brokenBy = "backend";
     this.#observer.failed("reset");
+    if (this.#backends.broke(backend)) this.#onBackendFailed(backend);
   }
 
   /** The exchange is over; the first call counts. `now` in ns, if somebody knows it. */
   over(exchange: Exchange, now?: number): void {
     if (exchange.ended) return;
     this.#release(exchange);
+    const whole = exchange.brokenBy === null && !exchange.ownAnswer && exchange.backend >= 0;
+    if (whole) this.#backends.answeredWhole(exchange.backend);
     this.#observer.ended(exchange, now);
   }
 

@@ -17,6 +17,51 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     await proxy.idle();
   });
 
+  const PART = `HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${"x".repeat(500)}`;
+
+  test("answers broken off in a row speak against the backend, whatever their heads say", async () => {
+    const whole = new Set([2]);
+    using backend = rawBackend(async (_, { socket, write }) => {
+      if (whole.has(backend.requests.length - 1)) return await write(OK);
+      await write(PART);
+      socket.end();
+    });
+    await using proxy = startProxy({ transport, backends: [backend.url], ejectAfter: 3 });
+    const ask = async () => {
+      const answer = await fetch(proxy.url).catch(() => null);
+      return await answer?.text().catch(() => null);
+    };
+    for (let i = 0; i < 5; i++) {
+      await ask();
+      await proxy.idle();
+    }
+    expect(proxy.failedSlots).toEqual([]);
+    await ask();
+    await proxy.idle();
+    expect(proxy.failedSlots).toEqual([0]);
+    expect(proxy.backends.isOutlier(0)).toBe(true);
+    expect(proxy.backends.snapshot()[0]!.failures).toBe(5);
+    // Back on trial, the next one is enough.
+    proxy.backends.eject(0, 0);
+    proxy.backends.readmit(0);
+    expect(proxy.backends.isOutlier(0)).toBe(false);
+    await ask();
+    await proxy.idle();
+    expect(proxy.backends.isOutlier(0)).toBe(true);
+  });
+
+  test("a client that leaves in the middle of an answer does not speak against the backend", async () => {
+    using backend = rawBackend((_, { write }) => write(PART));
+    await using proxy = startProxy({ transport, backends: [backend.url], ejectAfter: 1 });
+    const leaving = new AbortController();
+    const answer = await fetch(proxy.url, { signal: leaving.signal });
+    leaving.abort();
+    await answer.text().catch(() => null);
+    await proxy.idle();
+    expect(proxy.failedSlots).toEqual([]);
+    expect(proxy.backends.isOutlier(0)).toBe(false);
+  });
+
   test("a backend that accepts and never answers is an outlier", async () => {
     using backend = rawBackend(() => {});
     const options = { backends: [backend.url], ejectAfter: 2, config: { requestMs: 100 } };

@@ -54,7 +54,7 @@ export const BACKENDS: readonly Family[] = [
   perBackend(
     "gateway_backend_failures_total",
     "counter",
-    "Requests sent to the backend that brought no answer.",
+    "Requests sent to the backend that brought no answer, or one that broke off.",
     ({ failures }) => failures,
   ),
   perBackend(
