@@ -4,9 +4,10 @@ import { createAccessLog, redact } from "../../../src/data/proxy/access-log.ts";
 import { eightsOf, Phrase } from "../../../src/data/http1/phrase.ts";
 import { type Asked, Exchange } from "../../../src/data/proxy/exchange.ts";
 import { createLogger } from "../../../src/shared/log.ts";
-import { rawBackend } from "../../support/backend.ts";
-import { startProxy } from "../../support/proxy.ts";
 import { valuesOf } from "../../support/raw-client.ts";
+import { OK, rawBackend } from "../../support/backend.ts";
+import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
+import { RawClient } from "../../support/raw-client.ts";
 
 function askedFor(target: string): Asked {
   const bytes = Buffer.from(target, "latin1");
@@ -180,3 +181,33 @@ describe("what is secret in a query", () => {
     expect(redact(target)).toBe(shown);
   });
 });
+
+test.each(TRANSPORTS)(
+  "%s: each line is about its own request, whatever came behind it",
+  async (transport) => {
+    using backend = rawBackend((_, { write }) => write(OK));
+    const bucket = { capacity: 100, ratePerSec: 1 };
+    await using proxy = startProxy({
+      transport,
+      backends: [backend.url],
+      clients: { alice: bucket, bob: { ...bucket, tokens: 0 }, "c:1": bucket },
+    });
+    using client = await RawClient.connect(proxy.port);
+    const asked = [
+      ["/a?client_id=alice", "alice", 200],
+      ["/somewhere/else?client_id=bob", "bob", 429],
+      ["/b?x=1&client_id=c%3A1", "c:1", 200],
+      ["/none", null, 200],
+      ["/a?client_id=alice", "alice", 200],
+    ] as const;
+    await client.exchange(requestText("GET /first"));
+    await client.send(asked.map(([target]) => requestText(`GET ${target}`)).join(""));
+    await backend.until(() => backend.requests.length === 5);
+    await proxy.idle();
+    // An answer of the gateway's own may be over before the one in front of it is written down.
+    const lines = proxy.logLines().slice(1);
+    expect(lines.map(({ path, client: id, status }) => [path, id, status]).toSorted()).toEqual(
+      asked.map(([...line]) => line).toSorted(),
+    );
+  },
+);
