@@ -3,6 +3,7 @@
 // once per worker.
 
 import { problemBody } from "../shared/problem.ts";
+import { begins } from "./http1/bytes.ts";
 import type { Exchange } from "./http1/exchange.ts";
 import {
   type FetchHandlerOptions,
@@ -62,14 +63,6 @@ function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
     if (end === targetEnd || bytes[end] === SLASH || bytes[end] === QUESTION) return true;
   }
   return false;
-}
-
-/** In a loop: nearly every path differs in its second byte, and a call of the engine costs more. */
-function begins(bytes: Buffer, start: number, prefix: Buffer): boolean {
-  for (let at = 0; at < prefix.length; at++) {
-    if (bytes[start + at] !== prefix[at]) return false;
-  }
-  return true;
 }
 
 /** False for `OPTIONS` on a whole server, in both its forms, and `CONNECT`: they make no URL. */

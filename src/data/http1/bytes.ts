@@ -56,6 +56,17 @@ export function spells(bytes: Uint8Array, start: number, end: number, lower: str
   return true;
 }
 
+/**
+ * Whether the bytes from `start` on are `prefix`. In a loop: most differ in one of the first, and a
+ * call of the engine costs more. Bytes that are not there match none.
+ */
+export function begins(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
+  for (let at = 0; at < prefix.length; at++) {
+    if (bytes[start + at] !== prefix[at]) return false;
+  }
+  return true;
+}
+
 /** [start, end) as text, one character a byte. */
 export function latin1(bytes: Buffer, start: number, end: number): string {
   return bytes.toString("latin1", start, end);

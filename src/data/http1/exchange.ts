@@ -5,6 +5,7 @@
 import { CRLF_BYTES, CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
 import type { Connection } from "./connection.ts";
 import { dateLine } from "./date.ts";
+import { CHUNKED_LINE, CONTENT_LENGTH, UPGRADE_LINE } from "./framing-lines.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { Phrase } from "./phrase.ts";
 import type { BodyConsumer } from "./request-body.ts";
@@ -25,8 +26,6 @@ export const UNKNOWN_LENGTH = -1;
 const COPY_BELOW = 16_384;
 
 const VERSION = new Phrase("HTTP/1.1 ");
-const CONTENT_LENGTH = new Phrase("Content-Length: ");
-const TRANSFER_ENCODING = new Phrase("Transfer-Encoding: chunked\r\n");
 
 enum Answer {
   NONE,
@@ -183,11 +182,11 @@ export class Exchange {
       writer.phrase(CONTENT_LENGTH).number(length).text("\r\n");
     } else if (head.minor === 1) {
       this.#answer = Answer.CHUNKED;
-      writer.phrase(TRANSFER_ENCODING);
+      writer.phrase(CHUNKED_LINE);
     } else {
       this.#answer = Answer.UNTIL_CLOSE;
     }
-    if (status === 101) writer.text("Connection: Upgrade\r\n");
+    if (status === 101) writer.phrase(UPGRADE_LINE);
     else if (!stays) writer.text("Connection: close\r\n");
     else if (head.minor === 0) writer.text("Connection: keep-alive\r\n");
     writer.copy(CRLF_BYTES, 0, 2);

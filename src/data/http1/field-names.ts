@@ -106,9 +106,10 @@ interface Known {
   readonly id: FieldId;
 }
 const known = (name: string, id: FieldId): Known => ({ bytes: Buffer.from(name), id });
+/** Every name is shorter. */
+const LENGTHS = 24;
 /** Names by their length and the low five bits of their first letter, whatever its case. */
-const LONGEST = 24;
-const byStart: Known[][] = Array.from({ length: LONGEST << 5 }, () => []);
+const byStart: Known[][] = Array.from({ length: LENGTHS << 5 }, () => []);
 for (const [name, id] of Object.entries(NAMES)) {
   byStart[(name.length << 5) | (name.charCodeAt(0) & 31)]!.push(known(name, id));
 }
@@ -119,7 +120,7 @@ for (const [name, id] of PREFIXES) prefixes[name.charCodeAt(0) & 31]!.push(known
 export function fieldId(bytes: Uint8Array, start: number, end: number): FieldId {
   const length = end - start;
   const first = bytes[start]! & 31;
-  if (length < LONGEST) {
+  if (length < LENGTHS) {
     const names = byStart[(length << 5) | first]!;
     for (let i = 0; i < names.length; i++) {
       const match = matches(bytes, start, names[i]!.bytes);

@@ -4,6 +4,7 @@
 
 import type { Fields } from "./fields.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
+import { CHUNKED_LINE, CONTENT_LENGTH, UPGRADE_LINE } from "./framing-lines.ts";
 import { CHUNKED } from "./message-length.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { Phrase } from "./phrase.ts";
@@ -13,9 +14,6 @@ const UPGRADE = mask(Field.UPGRADE);
 const FRAMING = mask(Field.CONTENT_LENGTH, Field.TRANSFER_ENCODING);
 
 const VERSION_AND_HOST = new Phrase(" HTTP/1.1\r\nHost: ");
-const UPGRADE_LINE = new Phrase("Connection: Upgrade\r\n");
-const CHUNKED_LINE = new Phrase("Transfer-Encoding: chunked\r\n\r\n");
-const CONTENT_LENGTH = new Phrase("Content-Length: ");
 
 /** Never relayed from a request: this hop writes its own or answers them itself. */
 export const REQUEST_DROPS = HOP_BY_HOP | FRAMING | mask(Field.HOST, Field.EXPECT);
@@ -74,6 +72,7 @@ export function beginRequest(
 export function endRequest(writer: MessageWriter, head: RequestHead): void {
   if (head.length === CHUNKED) writer.phrase(CHUNKED_LINE);
   else if (head.length > 0 || head.fields.has(Field.CONTENT_LENGTH)) {
-    writer.phrase(CONTENT_LENGTH).number(head.length).text("\r\n\r\n");
-  } else writer.text("\r\n");
+    writer.phrase(CONTENT_LENGTH).number(head.length).text("\r\n");
+  }
+  writer.text("\r\n");
 }

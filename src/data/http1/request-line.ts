@@ -1,7 +1,7 @@
 // The request line (RFC 9112 §3), judged byte by byte: an error is reported for the first byte that is
 // wrong, so the result is the same however the bytes were split.
 
-import { CR, LF, SP, TARGET, TOKEN, byteSet, isDigit } from "./bytes.ts";
+import { CR, LF, SP, TARGET, TOKEN, begins, byteSet, isDigit } from "./bytes.ts";
 import { DONE, type Fields, MORE, type Verdict } from "./fields.ts";
 
 /** Longest method; none that anybody registered is near it. */
@@ -15,6 +15,9 @@ const VERSION_LINE = Array.from({ length: 10 }, (_, i) =>
     return byte === "HTTP/x.".charCodeAt(i);
   }),
 );
+
+/** What nearly every request line ends in. */
+const PLAIN_VERSION = Buffer.from("HTTP/1.1\r\n");
 
 export interface RequestLine {
   /** First byte of the method. */
@@ -56,7 +59,7 @@ export function parseRequestLine(
 
 function parseVersion(fields: Fields, at: number, stop: number, out: RequestLine): Verdict {
   const bytes = fields.bytes;
-  if (at + VERSION_LINE.length <= stop && isPlainVersion(bytes, at)) {
+  if (at + VERSION_LINE.length <= stop && begins(bytes, at, PLAIN_VERSION)) {
     out.minor = 1;
     fields.next = at + VERSION_LINE.length;
     return DONE;
@@ -71,20 +74,4 @@ function parseVersion(fields: Fields, at: number, stop: number, out: RequestLine
   }
   fields.next = at + VERSION_LINE.length;
   return DONE;
-}
-
-/** `HTTP/1.1` CRLF, which nearly every request line ends in. */
-function isPlainVersion(bytes: Uint8Array, at: number): boolean {
-  return (
-    bytes[at] === 72 &&
-    bytes[at + 1] === 84 &&
-    bytes[at + 2] === 84 &&
-    bytes[at + 3] === 80 &&
-    bytes[at + 4] === 47 &&
-    bytes[at + 5] === 49 &&
-    bytes[at + 6] === 46 &&
-    bytes[at + 7] === 49 &&
-    bytes[at + 8] === CR &&
-    bytes[at + 9] === LF
-  );
 }

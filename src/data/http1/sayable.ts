@@ -112,12 +112,13 @@ function requestOf(url: string, init: RequestInit): Request | null {
   }
 }
 
-function headersOf({ fields, host }: RequestHead): Headers {
+/** Its fields as fetch's object, without those in `drops` and those that end here anyway. */
+export function headersOf({ fields, host }: RequestHead, drops = 0): Headers {
   const headers = new Headers();
   // An absolute target's host wins over the field's (RFC 9112 §3.2.2).
   if (host !== "") headers.set("host", host);
   for (let field = 0; field < fields.count; field++) {
-    if ((DROPS & (1 << fields.id(field))) !== 0) continue;
+    if (((DROPS | drops) & (1 << fields.id(field))) !== 0) continue;
     headers.append(fields.name(field), fields.value(field));
   }
   return headers;

@@ -2,6 +2,8 @@
 // value may be percent-encoded, because a backend would decode it too and the two must agree on
 // whose request it is. What is not encoded, which is nearly everything, is found in the bytes alone.
 
+import { begins } from "../http1/bytes.ts";
+
 const NAME = "client_id";
 const NAME_BYTES = Buffer.from(NAME);
 
@@ -56,8 +58,7 @@ export function findClientId(bytes: Uint8Array, from: number, to: number, place:
 /** Whether the parameter that begins at `part` has our name, unencoded. */
 function isNamed(bytes: Uint8Array, part: number, to: number): boolean {
   const end = part + NAME.length;
-  if (end > to) return false;
-  for (let i = 0; i < NAME.length; i++) if (bytes[part + i] !== NAME_BYTES[i]) return false;
+  if (end > to || !begins(bytes, part, NAME_BYTES)) return false;
   return end === to || bytes[end] === EQUALS || bytes[end] === AMPERSAND;
 }
 

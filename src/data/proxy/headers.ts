@@ -3,15 +3,13 @@
 // where headers change. Nothing is put in that is taken out again: each call into a `Headers`
 // costs.
 
-import { Field, HOP_BY_HOP, mask } from "../http1/field-names.ts";
+import { Field } from "../http1/field-names.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import { headersOf } from "../http1/sayable.ts";
 import type { Exchange } from "./exchange.ts";
 import { forwardedFor, ownLines, PSEUDONYM, requestDrops } from "./header-lines.ts";
 import { traceparent } from "../tracing/trace-context.ts";
-
-/** What ends at this hop, the framing of the body that was undone, and what is set anew. */
-const REQUEST_DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
 
 /**
  * Of an answer, the fields that do not go on: RFC 9110 §7.6.1 and its older kin, `HTTP2-Settings` of
@@ -40,14 +38,7 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 export function requestHeaders(exchange: Exchange, head: RequestHead): Headers {
   const { trusted } = exchange;
   const { fields, host } = head;
-  const headers = new Headers();
-  // An absolute target's host wins over the field's (RFC 9112 §3.2.2).
-  if (host !== "") headers.set("host", host);
-  const drops = REQUEST_DROPS | requestDrops(exchange);
-  for (let field = 0; field < fields.count; field++) {
-    if ((drops & (1 << fields.id(field))) !== 0) continue;
-    headers.append(fields.name(field), fields.value(field));
-  }
+  const headers = headersOf(head, requestDrops(exchange));
   headers.set("x-forwarded-for", forwardedFor(exchange, head) + exchange.peer);
   if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) headers.set("x-forwarded-proto", "http");
   if (host !== "" && !(trusted && fields.has(Field.X_FORWARDED_HOST))) {

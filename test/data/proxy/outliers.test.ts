@@ -20,16 +20,15 @@ describe.each(TRANSPORTS)("%s", (transport) => {
   const PART = `HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${"x".repeat(500)}`;
 
   test("answers broken off in a row speak against the backend, whatever their heads say", async () => {
-    const whole = new Set([2]);
     using backend = rawBackend(async (_, { socket, write }) => {
-      if (whole.has(backend.requests.length - 1)) return await write(OK);
+      if (backend.requests.length === 3) return await write(OK);
       await write(PART);
       socket.end();
     });
     await using proxy = startProxy({ transport, backends: [backend.url], ejectAfter: 3 });
     const ask = async () => {
       const answer = await fetch(proxy.url).catch(() => null);
-      return await answer?.text().catch(() => null);
+      await answer?.text().catch(() => null);
     };
     for (let i = 0; i < 5; i++) {
       await ask();
