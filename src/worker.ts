@@ -17,6 +17,7 @@ import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createExplain } from "./data/proxy/explain.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
+import { Adoption } from "./data/sockets/adoption.ts";
 import type { SpanRecorder } from "./data/tracing/exporter.ts";
 import { Tracing } from "./data/tracing/tracing.ts";
 import { CidrSet } from "./shared/address.ts";
@@ -49,6 +50,7 @@ const postLines = (batch: Uint8Array<ArrayBuffer>): void =>
 const calls = new ControlCalls(post);
 const pongs = new Map<number, (pong: ClockPong) => void>();
 const deadlines = new DeadlineWheel(performance.now());
+const adoption = new Adoption();
 let front: ReturnType<typeof createFront> | null = null;
 let server: HttpServer | null = null;
 let census: ConnectionTable | null = null;
@@ -128,6 +130,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     tracing: new Tracing({ ...config.tracing, recording: spans !== null }),
     spans,
     deadlines,
+    adoption,
     onBackendFailed: (slot) => post({ type: "backend-failed", slot }),
     onError,
   });
@@ -208,6 +211,7 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
       listeners,
       handoverSecret,
       deadlines,
+      adoption,
       limits: {
         idleMs: timeouts.idleMs,
         tunnelDrainMs: Math.min(timeouts.drainMs / 2, LONGEST_TUNNEL_DRAIN_MS),
@@ -220,9 +224,16 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
     });
     setInterval(tick, TICK_MS);
     post({ type: "listening", handoverPort: server.handoverPort });
+    if (config!.transport === "pooled") void moveSockets(server.fd);
   } catch (error) {
     post({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** From the first moment on that does not delay the start. */
+async function moveSockets(watched: number): Promise<void> {
+  const { openSocketLoop } = await import("./data/sockets/loop.ts");
+  adoption.loop = openSocketLoop(watched);
 }
 
 /** Some 10 MB of ended connections; collecting takes 10 to 20 ms then. */

@@ -3,6 +3,7 @@
 // is in progress; bytes behind it wait in `#held`, bounded by pausing the socket.
 
 import { normalizeAddress } from "../../shared/address.ts";
+import { pieces } from "../sockets/pieces.ts";
 import { LF } from "./bytes.ts";
 import { Deadline, type DeadlineOwner } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
@@ -51,6 +52,8 @@ export class Connection implements DeadlineOwner, RawEnd {
   #exchange: Exchange | null = null;
   #raw: RawListener | null = null;
   readonly #held = new Incoming();
+  /** What part of a body was last read from. */
+  #bodyIn: Buffer = NOTHING;
   /** The head in #held was looked at and is incomplete. */
   #partial = false;
   #running = false;
@@ -74,15 +77,19 @@ export class Connection implements DeadlineOwner, RawEnd {
   }
   // ── events of the socket ─────────────────────────────────────────────────────────────────────
 
-  onData(bytes: Buffer): void {
-    if (this.#doing === Doing.RAW) return this.#raw!.onRaw(bytes, 0, bytes.length);
+  /** [0, end) of the bytes, which are this connection's now. */
+  onData(bytes: Buffer, end: number): void {
+    if (this.#doing === Doing.RAW) return this.#raw!.onRaw(bytes, 0, end);
     if (this.#doing >= Doing.LINGER) return;
-    const moved = this.#held.add(bytes);
+    const moved = this.#held.add(bytes, end);
     if (this.#partial) {
       // Only a head that is still being read moves; a complete one stays where its bytes are.
       if (this.head.bytes !== this.#held.bytes) this.head.rebase(this.#held.bytes, moved);
       // A head that drips is looked at again when a line may have ended, not for every byte.
-      if (this.#held.size <= this.#server.limits.head.head && !bytes.includes(LF)) return;
+      const size = this.#held.size;
+      const line = this.#held.bytes.indexOf(LF, this.#held.to - end);
+      const ended = line >= 0 && line < this.#held.to;
+      if (size <= this.#server.limits.head.head && !ended) return;
     }
     this.#run();
   }
@@ -241,6 +248,7 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (!body.wanted) return false;
     const held = this.#held;
     const { bytes } = held;
+    this.#bodyIn = bytes;
     held.from = body.feed(bytes, held.from, held.to);
     // The head lies in the first of them, and is read on.
     if (held.size === 0 && bytes !== this.head.bytes) {
@@ -342,6 +350,9 @@ export class Connection implements DeadlineOwner, RawEnd {
   #next(): void {
     this.#doing = Doing.HEAD;
     if (this.#held.size === 0) {
+      // Nobody looks at a head whose exchange is over; parts of a body may have been kept.
+      if (this.#held.bytes !== this.#bodyIn) pieces.giveBack(this.#held.bytes);
+      this.#bodyIn = NOTHING;
       this.#held.clear();
       if (this.wire.ended || this.#server.draining) return this.#linger();
     }

@@ -95,7 +95,8 @@ export class Outgoing implements RawEnd {
 
 /** What the events of an accepted socket go to: first the reader of its first line. */
 export interface SocketEvents {
-  onData(bytes: Buffer): void;
+  /** [0, end) of the bytes, which are the receiver's now. */
+  onData(bytes: Buffer, end: number): void;
   onDrain(): void;
   onEnd(): void;
   onClose(): void;
@@ -121,7 +122,7 @@ export function listenForHandover(secret: string, adopt: Adopt): HandoverListene
       open: (socket) => {
         socket.data = new FirstLine(socket, secret, adopt);
       },
-      data: (socket, bytes) => socket.data?.onData(bytes),
+      data: (socket, bytes) => socket.data?.onData(bytes, bytes.length),
       drain: (socket) => socket.data?.onDrain(),
       end: (socket) => socket.data?.onEnd(),
       close: (socket) => socket.data?.onClose(),
@@ -151,7 +152,8 @@ class FirstLine implements SocketEvents {
     if (end < 0 || !same(secret, this.#secret)) return this.closeNow();
     const connection = this.#adopt(this.#socket, address);
     this.#socket.data = connection;
-    if (end + 1 < this.#bytes.length) connection.onData(this.#bytes.subarray(end + 1));
+    const rest = this.#bytes.subarray(end + 1);
+    if (rest.length > 0) connection.onData(rest, rest.length);
   }
   onDrain(): void {}
   onEnd(): void {

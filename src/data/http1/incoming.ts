@@ -19,16 +19,16 @@ export class Incoming {
     this.from = this.to = 0;
   }
 
-  /** Adds a piece. What waits moves by the result: 0 where it stayed. */
-  add(piece: Buffer): number {
+  /** Adds a piece, [0, length) of `piece`. What waits moves by the result: 0 where it stayed. */
+  add(piece: Buffer, length: number): number {
     if (this.from === this.to) {
       this.bytes = piece;
       this.from = 0;
-      this.to = piece.length;
+      this.to = length;
       return 0;
     }
-    const moved = this.to + piece.length > this.bytes.length ? this.#move(piece.length) : 0;
-    this.to += piece.copy(this.bytes, this.to);
+    const moved = this.to + length > this.bytes.length ? this.#move(length) : 0;
+    this.to += piece.copy(this.bytes, this.to, 0, length);
     return moved;
   }
 

@@ -14,7 +14,8 @@ import {
 } from "./handover.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 import { MessageWriter } from "./message-writer.ts";
-import { KEEP_ALIVE_MS } from "./wire.ts";
+import { KEEP_ALIVE_MS, type RawSocket } from "./wire.ts";
+import { type Adoption, descriptorOf } from "../sockets/adoption.ts";
 import type { HandoverTarget } from "../../shared/messages.ts";
 
 export interface HttpServerOptions {
@@ -30,6 +31,8 @@ export interface HttpServerOptions {
   readonly limits?: Partial<ServerLimits>;
   /** Counts connections over all servers that share the limits. Default: this one alone. */
   readonly census?: Census;
+  /** Where connections go that need not stay with Bun. */
+  readonly adoption?: Adoption | undefined;
   /** Advanced by the worker's root. */
   readonly deadlines: DeadlineWheel;
   /** Must answer, now or later, or abort. May keep the exchange, not its head beyond its end. */
@@ -51,6 +54,8 @@ export interface Census {
 export interface HttpServer {
   readonly port: number;
   readonly hostname: string;
+  /** Descriptor of a listening socket, which the thread's event loop watches. */
+  readonly fd: number;
   readonly connections: number;
   readonly requests: number;
   /** Connections that have ended. */
@@ -108,8 +113,10 @@ class Server implements ServerState, HttpServer {
   piled = 0;
   readonly port: number;
   readonly hostname: string;
+  readonly fd: number;
   readonly #connections = new Set<Connection>();
   readonly #census: Census;
+  readonly #adoption: Adoption | null;
   readonly #onRefused: ((status: number) => void) | undefined;
   readonly #listeners: Bun.TCPSocketListener<SocketEvents | null>[];
   readonly #handover: HandoverListener | null;
@@ -121,6 +128,7 @@ class Server implements ServerState, HttpServer {
     this.handler = options.handler;
     this.#onRefused = options.onRefused;
     this.onError = options.onError ?? (() => {});
+    this.#adoption = options.adoption ?? null;
     this.#census = options.census ?? new OwnCensus();
     const { hostname, port, reusePort = false } = options;
     const listen: Bun.TCPSocketListenOptions<SocketEvents | null> & { reusePort: boolean } = {
@@ -131,8 +139,13 @@ class Server implements ServerState, HttpServer {
       allowHalfOpen: true,
       socket: {
         binaryType: "buffer",
-        open: (socket) => void this.#accept(socket, socket.remoteAddress),
-        data: (socket, bytes) => socket.data?.onData(bytes),
+        open: (socket) => {
+          socket.setKeepAlive(true, KEEP_ALIVE_MS);
+          const own = this.#adoption?.adopt(socket, true) ?? null;
+          if (own !== null) own.listen(this.#accept(own, own.remoteAddress));
+          else socket.data = this.#accept(socket, socket.remoteAddress);
+        },
+        data: (socket, bytes) => socket.data?.onData(bytes, bytes.length),
         drain: (socket) => socket.data?.onDrain(),
         end: (socket) => socket.data?.onEnd(),
         close: (socket) => socket.data?.onClose(),
@@ -146,6 +159,7 @@ class Server implements ServerState, HttpServer {
     const first = Bun.listen(listen);
     this.port = first.port;
     this.hostname = first.hostname;
+    this.fd = descriptorOf(first);
     listen.port = first.port;
     this.#listeners = [first];
     while (this.#listeners.length < count) this.#listeners.push(Bun.listen(listen));
@@ -154,6 +168,7 @@ class Server implements ServerState, HttpServer {
       secret === undefined
         ? null
         : listenForHandover(secret, (socket, address) => {
+            socket.setKeepAlive(true, KEEP_ALIVE_MS);
             const connection = this.#accept(socket, address);
             // The process that passes it on waits for its end.
             connection.passing = true;
@@ -168,10 +183,8 @@ class Server implements ServerState, HttpServer {
     return this.#connections.size;
   }
 
-  #accept(socket: Bun.Socket<SocketEvents | null>, peerAddress: string): Connection {
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  #accept(socket: RawSocket, peerAddress: string): Connection {
     const connection = new Connection(socket, this, peerAddress);
-    socket.data = connection;
     this.#connections.add(connection);
     const address = connection.peerAddress;
     this.#census.opened(address);

@@ -2,6 +2,7 @@
 // the call. Always holds: it goes back to the pool only when request and answer are complete and
 // not a byte is left over; anything that comes while no call is in progress closes it.
 
+import type { Socket } from "bun";
 import type { Call, CallFailure } from "./call.ts";
 import { CHUNK_DATA, CHUNK_DONE, CHUNK_FAULT, CHUNK_MORE, ChunkedDecoder } from "./chunked.ts";
 import { Deadline, type DeadlineOwner } from "./deadlines.ts";
@@ -100,6 +101,16 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
 
   // ── events of the socket ──────────────────────────────────────────────────────────────────────
 
+  /** The same connection without Bun, whose socket is done with then; null where it stays. */
+  moved(socket: Socket<UpstreamConnection | null>): RawSocket | null {
+    const { adoption } = this.#pool;
+    if (adoption === null || this.#doing === Doing.CLOSED) return null;
+    socket.data = null;
+    const own = adoption.adopt(socket, false);
+    if (own === null) socket.data = this;
+    return own?.listen(this) ?? null;
+  }
+
   /** There is a connection, over which TLS may still have to begin. False: it is not wanted. */
   onConnected(socket: RawSocket): boolean {
     const { accepts } = this.#pool;
@@ -126,15 +137,16 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     this.#fail(code === "ECONNREFUSED" ? "refused" : "unreachable", code);
   }
 
-  onData(bytes: Buffer): void {
+  /** [0, end) of the bytes, which are this connection's now. */
+  onData(bytes: Buffer, end: number): void {
     switch (this.#doing) {
       case Doing.HEAD:
         this.#call!.answered = true;
-        return this.#readHead(bytes);
+        return this.#readHead(bytes, end);
       case Doing.BODY:
-        return this.#readMore(bytes);
+        return this.#readMore(bytes, end);
       case Doing.RAW:
-        return this.#raw!.onRaw(bytes, 0, bytes.length);
+        return this.#raw!.onRaw(bytes, 0, end);
       default:
         // Nobody asked for these bytes: whatever they are, they belong to no request.
         this.#wire?.destroy();
@@ -180,10 +192,10 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     if (this.#doing === Doing.IDLE) this.#close();
   }
 
-  #readMore(bytes: Buffer): void {
+  #readMore(bytes: Buffer, end: number): void {
     const { owner } = this.#call!;
     if (this.deadline.due !== Infinity) this.#watchBody();
-    this.#readBody(bytes, 0, bytes.length);
+    this.#readBody(bytes, 0, end);
     owner.onAnswerRead(bytes);
   }
 
@@ -202,11 +214,11 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     this.#pool.deadlines.set(this.deadline, this.#pool.limits.headMs);
   }
 
-  #readHead(bytes: Buffer): void {
+  #readHead(bytes: Buffer, end: number): void {
     const head = this.#head;
     const held = this.#held;
     const continued = held.size > 0;
-    const moved = held.add(bytes);
+    const moved = held.add(bytes, end);
     if (continued && head.bytes !== held.bytes) head.rebase(held.bytes, moved);
     while (held.size > 0) {
       const owner = this.#call!.owner;
@@ -372,6 +384,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
   takeOver(listener: RawListener): RawEnd {
     this.#call = null;
     this.#doing = Doing.RAW;
+    this.#wire!.socket.keep?.();
     this.#raw = listener;
     const { bytes, from, to } = this.#held;
     this.#held.clear();

@@ -8,6 +8,7 @@ import { MessageWriter } from "./message-writer.ts";
 import { RESPONSE_LIMITS, type ResponseLimits } from "./response-head.ts";
 import { UpstreamConnection } from "./upstream-connection.ts";
 import { KEEP_ALIVE_MS } from "./wire.ts";
+import type { Adoption } from "../sockets/adoption.ts";
 
 export interface UpstreamLimits {
   readonly head: ResponseLimits;
@@ -39,30 +40,36 @@ export interface UpstreamPoolOptions {
   readonly accepts?: (address: string) => boolean;
   readonly deadlines: DeadlineWheel;
   readonly limits?: Partial<UpstreamLimits>;
+  /** Where plain connections go that need not stay with Bun. */
+  readonly adoption?: Adoption | undefined;
 }
 
-const HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
+/** Null: the connection is no longer on this socket. */
+type Carried = UpstreamConnection | null;
+
+const HANDLERS: Bun.SocketHandler<Carried> = {
   binaryType: "buffer",
   open: (socket) => {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    if (socket.data.onConnected(socket)) socket.data.onReady();
+    const connection = socket.data!;
+    if (connection.onConnected(connection.moved(socket) ?? socket)) connection.onReady();
   },
-  data: (socket, bytes) => socket.data.onData(bytes),
-  drain: (socket) => socket.data.onDrain(),
-  end: (socket) => socket.data.onEnd(),
-  close: (socket, error) => socket.data.onClose(error),
-  error: (socket) => socket.data.destroyRaw(),
-  connectError: (socket, error) => socket.data.onConnectError(codeOf(error)),
+  data: (socket, bytes) => socket.data?.onData(bytes, bytes.length),
+  drain: (socket) => socket.data?.onDrain(),
+  end: (socket) => socket.data?.onEnd(),
+  close: (socket, error) => socket.data?.onClose(error),
+  error: (socket) => socket.data?.destroyRaw(),
+  connectError: (socket, error) => socket.data?.onConnectError(codeOf(error)),
 };
-const TLS_HANDLERS: Bun.SocketHandler<UpstreamConnection> = {
+const TLS_HANDLERS: Bun.SocketHandler<Carried> = {
   ...HANDLERS,
   open: (socket) => {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.data.onConnected(socket);
+    socket.data?.onConnected(socket);
   },
   // Bun ends the connection of a certificate that it refuses.
   handshake: (socket, trusted, error) =>
-    trusted ? socket.data.onReady() : socket.data.onConnectError(codeOf(error)),
+    trusted ? socket.data?.onReady() : socket.data?.onConnectError(codeOf(error)),
 };
 
 function codeOf(error: Error | null): string {
@@ -78,6 +85,7 @@ export class UpstreamPool {
   readonly accepts: ((address: string) => boolean) | null;
   readonly deadlines: DeadlineWheel;
   readonly limits: UpstreamLimits;
+  readonly adoption: Adoption | null;
   /** Requests are put together here, each within one synchronous stretch. */
   readonly writer = new MessageWriter();
   readonly #all = new Set<UpstreamConnection>();
@@ -92,6 +100,7 @@ export class UpstreamPool {
     this.authority = this.port === (this.tls ? 443 : 80) ? host : `${host}:${this.port}`;
     this.accepts = options.accepts ?? null;
     this.deadlines = options.deadlines;
+    this.adoption = options.adoption ?? null;
     this.limits = { ...UPSTREAM_LIMITS, ...options.limits };
   }
 
@@ -116,7 +125,7 @@ export class UpstreamPool {
     const connection = new UpstreamConnection(this);
     this.#all.add(connection);
     connection.begin(call, bytes, used);
-    const options: Bun.TCPSocketConnectOptions<UpstreamConnection> = {
+    const options: Bun.TCPSocketConnectOptions<Carried> = {
       hostname: this.hostname,
       port: this.port,
       data: connection,

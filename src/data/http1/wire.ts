@@ -4,6 +4,7 @@
 // and the owner's next write is told to wait for `drained`.
 
 import type { Socket } from "bun";
+import { pieces } from "../sockets/pieces.ts";
 
 /**
  * Milliseconds without a byte after which the kernel asks whether the other side is still there, then
@@ -20,6 +21,8 @@ export interface RawSocket extends Pick<
   "write" | "pause" | "resume" | "shutdown" | "terminate" | "remoteAddress"
 > {
   end(): void;
+  /** What is read from now on may be kept for long. */
+  keep?(): void;
 }
 
 export class Wire {
@@ -155,8 +158,9 @@ export class Wire {
   }
 }
 
-/** The bytes are gone: whatever still refers to them is empty. */
+/** The bytes are gone: whoever still refers to them is wrong. */
 function free(bytes: Buffer): void {
+  if (pieces.giveBack(bytes)) return;
   (bytes.buffer as ArrayBuffer).transfer(0);
 }
 

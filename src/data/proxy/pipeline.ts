@@ -11,6 +11,7 @@ import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import { ANSWERED, type Passage } from "../http1/fetch-adapter.ts";
 import type { Unfit } from "../http1/sayable.ts";
+import type { Adoption } from "../sockets/adoption.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -42,6 +43,7 @@ export interface PipelineOptions {
   readonly spans: SpanRecorder | null;
   /** Of the connections to backends. */
   readonly deadlines: DeadlineWheel;
+  readonly adoption?: Adoption | undefined;
   /** The main thread should look at the backend. */
   readonly onBackendFailed: (slot: number) => void;
   readonly onError: (error: unknown) => void;

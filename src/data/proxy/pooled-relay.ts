@@ -8,6 +8,7 @@ import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import { Relay, type RelayEnd, type RelayFailure, type RelayPolicy } from "../http1/relay.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
+import type { Adoption } from "../sockets/adoption.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Exchange } from "./exchange.ts";
 import { ANSWER_DROPS, answerLines, requestDrops, requestLines } from "./header-lines.ts";
@@ -24,6 +25,7 @@ export interface PooledRelayOptions {
   readonly attempts: Attempts;
   readonly observer: Observer;
   readonly deadlines: DeadlineWheel;
+  readonly adoption?: Adoption | undefined;
 }
 
 export class PooledRelay {
@@ -32,8 +34,9 @@ export class PooledRelay {
   readonly maxBody: number;
   readonly pools: Pools;
 
-  constructor({ config, backends, attempts, observer, deadlines }: PooledRelayOptions) {
-    const { allowLinkLocal, maxBody, timeouts } = config;
+  constructor(options: PooledRelayOptions) {
+    const { backends, attempts, observer, deadlines, adoption } = options;
+    const { allowLinkLocal, maxBody, timeouts } = options.config;
     this.attempts = attempts;
     this.observer = observer;
     this.maxBody = maxBody === 0 ? Infinity : maxBody;
@@ -42,7 +45,7 @@ export class PooledRelay {
       headMs: timeouts.requestMs,
       silentMs: timeouts.streamIdleMs || Infinity,
     };
-    this.pools = new Pools({ backends, deadlines, limits, allowLinkLocal });
+    this.pools = new Pools({ backends, deadlines, limits, allowLinkLocal, adoption });
   }
 
   /** The exchange has a backend to try first. */

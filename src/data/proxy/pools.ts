@@ -5,6 +5,7 @@
 import { familyOf } from "../../shared/address-text.ts";
 import { hostOf, isLinkLocal } from "../../shared/backend-url.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
+import type { Adoption } from "../sockets/adoption.ts";
 import { UpstreamPool, type UpstreamLimits } from "../http1/upstream-pool.ts";
 import type { Epochs } from "./sessions.ts";
 
@@ -18,6 +19,7 @@ export interface PoolsOptions {
   readonly backends: Epochs;
   readonly deadlines: DeadlineWheel;
   readonly limits: Partial<UpstreamLimits>;
+  readonly adoption?: Adoption | undefined;
   /** Names may lead to link-local and metadata addresses. */
   readonly allowLinkLocal: boolean;
 }
@@ -50,15 +52,16 @@ export class Pools {
   }
 
   #open(url: string): UpstreamPool {
-    const { allowLinkLocal, deadlines, limits } = this.#options;
+    const { allowLinkLocal, deadlines, limits, adoption } = this.#options;
     const tls = url.startsWith("https:");
     const hostname = hostOf(url);
     const port = Number(new URL(url).port || (tls ? 443 : 80));
     // Who names an address gets it, or was refused before. Where a name leads is seen for certain
     // on the connection alone: any other look-up could get another answer.
+    const options = { hostname, port, tls, deadlines, limits, adoption };
     return familyOf(hostname) !== 0 || allowLinkLocal
-      ? new UpstreamPool({ hostname, port, tls, deadlines, limits })
-      : new UpstreamPool({ hostname, port, tls, deadlines, limits, accepts });
+      ? new UpstreamPool(options)
+      : new UpstreamPool({ ...options, accepts });
   }
 }
 

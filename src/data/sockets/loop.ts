@@ -1,0 +1,121 @@
+// The event loop of one worker's own sockets, beside Bun's and turning with it: both are waited for
+// together, because Bun's poller is one of the descriptors of this one. Bun makes and accepts
+// connections (names, both families, TLS, errors); once established, a plain one can move here, where
+// a read or write costs what the kernel takes for it, and nothing is allocated. Always holds: while a
+// socket is here, Bun's loop gets its turn whenever it has something to do, at least every WAIT_MS.
+
+import type { Socket } from "bun";
+import { drainMicrotasks } from "bun:jsc";
+import { descriptorOf } from "./adoption.ts";
+import { EPOLLIN, type Kernel, openKernel, type Poller } from "./kernel.ts";
+import { findPoller } from "./bun-poller.ts";
+import { OwnSocket, type Surroundings } from "./own-socket.ts";
+
+/** Events taken at a time. */
+const MOST_EVENTS = 256;
+/** Milliseconds: how late a timer of Bun's can be while nothing else happens. */
+const WAIT_MS = 20;
+/** Rounds of events, some 10 ms of a busy worker, until Bun's timers get their turn. */
+const MOST_ROUNDS = 32;
+
+export class SocketLoop {
+  readonly #kernel: Kernel;
+  readonly #poller: Poller;
+  readonly #bun: number;
+  readonly #around: Surroundings;
+  /** By descriptor. */
+  readonly #sockets: (OwnSocket | undefined)[] = [];
+  #count = 0;
+  #turning = false;
+  /** Bun's loop has had a turn of its own since anything happened. */
+  #settled = false;
+  readonly #turn = (): void => this.#go();
+
+  constructor(kernel: Kernel, poller: Poller, bun: number) {
+    this.#kernel = kernel;
+    this.#poller = poller;
+    this.#bun = bun;
+    this.#around = { kernel, poller, closed: (fd) => this.#forget(fd) };
+  }
+
+  /**
+   * Moves an established plain connection here; Bun's socket is closed, which the other side does not
+   * see. Null: there are no descriptors left, and it stays. `kept`: what is read is kept for a while.
+   * To be called from Bun's events only.
+   */
+  adopt(socket: Socket<unknown>, kept: boolean): OwnSocket | null {
+    const fd = this.#kernel.duplicate(descriptorOf(socket));
+    if (fd < 0) return null;
+    const { remoteAddress } = socket;
+    if (!this.#poller.add(fd, EPOLLIN)) {
+      this.#kernel.close(fd);
+      return null;
+    }
+    socket.close();
+    const own = new OwnSocket(fd, remoteAddress, kept, this.#around);
+    this.#sockets[fd] = own;
+    this.#count++;
+    if (!this.#turning) {
+      this.#turning = true;
+      setImmediate(this.#turn);
+    }
+    return own;
+  }
+
+  #forget(fd: number): void {
+    this.#sockets[fd] = undefined;
+    this.#count--;
+  }
+
+  #go(): void {
+    if (this.#count === 0) {
+      this.#turning = false;
+      return;
+    }
+    setImmediate(this.#turn);
+    let count = this.#poller.wait(0);
+    if (count <= 0) {
+      // What Bun's events have left to do (immediates, callbacks) comes before waiting.
+      this.#settled = !this.#settled;
+      if (this.#settled) return;
+      count = this.#poller.wait(WAIT_MS);
+    }
+    for (let round = 0; count > 0; round++) {
+      const bunsTurn = this.#handle(count);
+      drainMicrotasks();
+      if (bunsTurn || round === MOST_ROUNDS || this.#count === 0) return;
+      count = this.#poller.wait(WAIT_MS);
+    }
+  }
+
+  /** True: Bun's loop has something to do. */
+  #handle(count: number): boolean {
+    let bunsTurn = false;
+    this.#settled = false;
+    for (let i = 0; i < count; i++) {
+      const fd = this.#poller.fd(i);
+      if (fd === this.#bun) bunsTurn = true;
+      // None is added between two events of a round, so a closed one's number cannot be another's.
+      else this.#sockets[fd]?.ready(this.#poller.events(i));
+    }
+    return bunsTurn;
+  }
+
+  /** When the thread ends: nobody would close them. */
+  close(): void {
+    for (const socket of this.#sockets.slice()) socket?.terminate();
+    this.#poller.close();
+  }
+}
+
+/** `known`: a descriptor that Bun's loop of this thread watches. Null: there can be none here. */
+export function openSocketLoop(known: number): SocketLoop | null {
+  const kernel = openKernel();
+  const bun = kernel === null ? -1 : findPoller(known);
+  if (kernel === null || bun < 0) return null;
+  const poller = kernel.poller(MOST_EVENTS);
+  if (poller === null) return null;
+  if (poller.add(bun, EPOLLIN)) return new SocketLoop(kernel, poller, bun);
+  poller.close();
+  return null;
+}

@@ -1,0 +1,40 @@
+// The memory that sockets are read into, used again and again: small pieces for the heads of requests,
+// large ones for what comes in bulk. One store a thread. Always holds: a piece is in here once, or
+// somebody has it; who gives one back is the last to know it.
+
+/** A request's head fits, nearly always. */
+export const SMALL_BYTES = 2048;
+export const BULK_BYTES = 65_536;
+
+/** Pieces kept: 4 MB of each kind. */
+const MOST_SMALL = 2048;
+const MOST_BULK = 64;
+
+class Pieces {
+  readonly #small: Buffer[] = [];
+  readonly #bulk: Buffer[] = [];
+
+  small(): Buffer {
+    return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
+  }
+  bulk(): Buffer {
+    return this.#bulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES);
+  }
+
+  /** False: it is none of these, or there are enough of them. */
+  giveBack(bytes: Buffer): boolean {
+    const { length } = bytes;
+    if (length === SMALL_BYTES) return put(bytes, this.#small, MOST_SMALL);
+    return length === BULK_BYTES && put(bytes, this.#bulk, MOST_BULK);
+  }
+}
+
+function put(bytes: Buffer, kept: Buffer[], most: number): boolean {
+  // A part of somebody else's memory is none of ours.
+  if (kept.length >= most || bytes.buffer.byteLength !== bytes.length) return false;
+  kept.push(bytes);
+  return true;
+}
+
+/** Of this thread. */
+export const pieces = new Pieces();
