@@ -2,7 +2,7 @@
 // 15 ns above the call itself, and nothing allocated. Linux only; elsewhere `openKernel` answers null.
 // Always holds: no call here blocks but `epoll_wait`, and none can raise SIGPIPE.
 
-import { dlopen, ptr } from "bun:ffi";
+import { dlopen, type Pointer, ptr } from "bun:ffi";
 
 const LIBRARIES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
 
@@ -44,7 +44,7 @@ const DATA_WORD = process.arch === "x64" ? 1 : 2;
  * Memory that the kernel writes to. A small typed array without an `ArrayBuffer` of its own may be moved
  * by the engine, which the kernel would not learn.
  */
-function words(count: number): Int32Array<ArrayBuffer> {
+export function words(count: number): Int32Array<ArrayBuffer> {
   return new Int32Array(new ArrayBuffer(count * 4));
 }
 
@@ -69,6 +69,15 @@ export class Kernel {
     // The address of a part is the engine's to tell, and costs as much as the call.
     const from = start === 0 ? bytes : ptr(bytes, start);
     return this.#calls.send(fd, from, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
+  /** Where the first byte is, for `writeAt`. */
+  address(bytes: Buffer): number {
+    return ptr(bytes);
+  }
+  /** As `write`, from an address. */
+  writeAt(fd: number, address: number, length: number): number {
+    return this.#calls.send(fd, address as Pointer, length, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
   /** Whether the connection is broken, without an error number: that could be another call's by now. */

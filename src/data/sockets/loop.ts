@@ -9,6 +9,7 @@ import { drainMicrotasks } from "bun:jsc";
 import { descriptorOf } from "./adoption.ts";
 import { EPOLLIN, type Kernel, openKernel, type Poller } from "./kernel.ts";
 import { findPoller } from "./bun-poller.ts";
+import { Outbox } from "./outbox.ts";
 import { OwnSocket, type Surroundings } from "./own-socket.ts";
 
 /** Events taken at a time. */
@@ -17,12 +18,18 @@ const MOST_EVENTS = 256;
 const WAIT_MS = 20;
 /** Rounds of events, some 10 ms of a busy worker, until Bun's timers get their turn. */
 const MOST_ROUNDS = 32;
+/** Sockets that are read from one after the other, before what came is looked at. */
+const AT_ONCE = 32;
 
 export class SocketLoop {
   readonly #kernel: Kernel;
   readonly #poller: Poller;
   readonly #bun: number;
   readonly #around: Surroundings;
+  readonly #outbox: Outbox;
+  /** Those of a round, and what the poller says of each. */
+  readonly #ready: OwnSocket[] = [];
+  readonly #events = new Uint32Array(MOST_EVENTS);
   /** By descriptor. */
   readonly #sockets: (OwnSocket | undefined)[] = [];
   #count = 0;
@@ -35,7 +42,8 @@ export class SocketLoop {
     this.#kernel = kernel;
     this.#poller = poller;
     this.#bun = bun;
-    this.#around = { kernel, poller, closed: (fd) => this.#forget(fd) };
+    this.#outbox = new Outbox(kernel);
+    this.#around = { kernel, poller, outbox: this.#outbox, closed: (fd) => this.#forget(fd) };
   }
 
   /**
@@ -92,13 +100,47 @@ export class SocketLoop {
   #handle(count: number): boolean {
     let bunsTurn = false;
     this.#settled = false;
-    for (let i = 0; i < count; i++) {
-      const fd = this.#poller.fd(i);
-      if (fd === this.#bun) bunsTurn = true;
-      // None is added between two events of a round, so a closed one's number cannot be another's.
-      else this.#sockets[fd]?.ready(this.#poller.events(i));
+    for (let from = 0; from < count; from += AT_ONCE) {
+      if (this.#collect(from, Math.min(count, from + AT_ONCE))) bunsTurn = true;
+      this.#outbox.open = true;
+      this.#handOut();
+      this.#outbox.flushAll();
     }
     return bunsTurn;
+  }
+
+  /** Reads from those that have something to read. */
+  #collect(from: number, to: number): boolean {
+    const poller = this.#poller;
+    const ready = this.#ready;
+    let bunsTurn = false;
+    for (let i = from; i < to; i++) {
+      const fd = poller.fd(i);
+      if (fd === this.#bun) {
+        bunsTurn = true;
+        continue;
+      }
+      // None is added in the middle of a round, so a closed one's number cannot be another's.
+      const socket = this.#sockets[fd];
+      if (socket === undefined) continue;
+      const events = poller.events(i);
+      // What is out of the ordinary takes its turn as a whole.
+      const plain = events === EPOLLIN && socket.reads;
+      if (plain) socket.fetch();
+      this.#events[ready.length] = plain ? 0 : events;
+      ready.push(socket);
+    }
+    return bunsTurn;
+  }
+
+  #handOut(): void {
+    const ready = this.#ready;
+    for (let i = 0; i < ready.length; i++) {
+      const events = this.#events[i]!;
+      if (events === 0) ready[i]!.deliver(EPOLLIN);
+      else ready[i]!.ready(events);
+    }
+    ready.length = 0;
   }
 
   /** When the thread ends: nobody would close them. */

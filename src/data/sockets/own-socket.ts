@@ -4,6 +4,7 @@
 
 import type { RawSocket } from "../http1/wire.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Kernel, type Poller } from "./kernel.ts";
+import type { Outbox, Sender } from "./outbox.ts";
 import { BULK_BYTES, pieces, SMALL_BYTES } from "./pieces.ts";
 
 /** Who is told; never from within a call of the socket's methods, `onClose` apart. */
@@ -20,15 +21,19 @@ export interface OwnSocketEvents {
 export interface Surroundings {
   readonly kernel: Kernel;
   readonly poller: Poller;
+  readonly outbox: Outbox;
   readonly closed: (fd: number) => void;
 }
 
+/** Milliseconds for what was written and not sent when a connection is closed. */
+const PARTING_MS = 5000;
 /** Up to here, what came in a large piece is copied to one of its own size. */
 const COPY_BELOW = 16_384;
 
 const NOBODY: OwnSocketEvents = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
-export class OwnSocket implements RawSocket {
+export class OwnSocket implements RawSocket, Sender {
+  entry = -1;
   readonly remoteAddress: string;
   readonly #fd: number;
   readonly #around: Surroundings;
@@ -38,10 +43,17 @@ export class OwnSocket implements RawSocket {
   #reading = true;
   /** A write did not take all. */
   #full = false;
+  /** What a `write` reported as taken and the kernel did not take. */
+  #rest: Buffer | null = null;
   #ended = false;
   #shutdown = false;
   #broken = false;
   #closed = false;
+  /** Closed, but for the rest that is to be sent. */
+  #parting = false;
+  /** What was read and not handed out yet: so many bytes of it, or what the kernel said. */
+  #piece: Buffer | null = null;
+  #count = 0;
   /** More than a small piece came at once, so more may come. */
   #bulk: boolean;
   /** What is read is kept by who gets it, and not given back soon. */
@@ -69,9 +81,19 @@ export class OwnSocket implements RawSocket {
   // ── for its owner ────────────────────────────────────────────────────────────────────────────
 
   write(bytes: Buffer, start: number, length: number): number {
-    if (this.#closed || this.#broken || this.#shutdown) return -1;
+    if (this.#closed || this.#broken || this.#shutdown || this.#parting) return -1;
+    if (this.#full) return 0;
+    const { outbox } = this.#around;
+    if (outbox.put(this, bytes, start, length)) return length;
+    outbox.flush(this);
+    if (this.#broken) return -1;
+    if (this.#full) return 0;
     const taken = this.#around.kernel.write(this.#fd, bytes, start, length);
-    if (taken === length) return taken;
+    return taken === length ? taken : this.#stopped(taken);
+  }
+
+  /** Not all of a write was taken; how much was, or -1. */
+  #stopped(taken: number): number {
     if (taken < 0 && this.#around.kernel.gone(this.#fd)) {
       // The poller reports it, by the descriptor's next event.
       this.#broken = true;
@@ -81,6 +103,28 @@ export class OwnSocket implements RawSocket {
     this.#full = true;
     this.#watch();
     return Math.max(taken, 0);
+  }
+
+  /** What the outbox kept. */
+  flush(bytes: Buffer, address: number, from: number, length: number): void {
+    const taken = this.#around.kernel.writeAt(this.#fd, address + from, length);
+    if (taken === length) return;
+    const sent = this.#stopped(taken);
+    if (sent >= 0) this.#rest = Buffer.from(bytes.subarray(from + sent, from + length));
+  }
+
+  /** Sends what was reported as written and is still here. False: there is no room yet. */
+  #writeRest(): boolean {
+    const rest = this.#rest;
+    if (rest === null) return true;
+    const taken = this.#around.kernel.write(this.#fd, rest, 0, rest.length);
+    if (taken === rest.length) {
+      this.#rest = null;
+      return true;
+    }
+    const sent = this.#stopped(taken);
+    if (sent > 0) this.#rest = Buffer.from(rest.subarray(sent));
+    return false;
   }
 
   pause(): void {
@@ -100,8 +144,9 @@ export class OwnSocket implements RawSocket {
 
   shutdown(): void {
     if (this.#closed || this.#shutdown) return;
+    this.#around.outbox.flush(this);
     this.#shutdown = true;
-    this.#around.kernel.shutdown(this.#fd);
+    if (this.#rest === null) this.#around.kernel.shutdown(this.#fd);
   }
   /** Closes both directions; what was written is still sent. */
   end(): void {
@@ -113,18 +158,30 @@ export class OwnSocket implements RawSocket {
 
   #close(reset: boolean, error?: Error): void {
     if (this.#closed) return;
+    const { kernel, outbox, closed } = this.#around;
+    outbox.flush(this);
+    if (!reset && this.#rest !== null && !this.#broken && !this.#parting) return this.#part();
     this.#closed = true;
-    const { kernel, closed } = this.#around;
     closed(this.#fd);
     if (reset) kernel.abort(this.#fd);
     else kernel.close(this.#fd);
     this.#events.onClose(error);
   }
 
+  /** For its owner it is closed; the descriptor is once the rest is sent, or nobody takes it. */
+  #part(): void {
+    this.#parting = true;
+    this.#reading = false;
+    this.#watch();
+    const events = this.#events;
+    this.#events = NOBODY;
+    setTimeout(() => this.#close(true), PARTING_MS);
+    events.onClose();
+  }
+
   #watch(): void {
     if (this.#closed) return;
-    const wanted =
-      (this.#reading && !this.#ended ? EPOLLIN : 0) | (this.#full ? EPOLLOUT : 0);
+    const wanted = (this.#reading && !this.#ended ? EPOLLIN : 0) | (this.#full ? EPOLLOUT : 0);
     if (wanted === this.#watched) return;
     const { poller } = this.#around;
     if (this.#watched < 0) poller.add(this.#fd, wanted);
@@ -134,28 +191,50 @@ export class OwnSocket implements RawSocket {
 
   // ── for the loop ─────────────────────────────────────────────────────────────────────────────
 
+  /** What comes is wanted. */
+  get reads(): boolean {
+    return this.#reading && !this.#ended && !this.#broken;
+  }
+
   /** The poller's events of it. */
   ready(events: number): void {
+    if (this.#closed) return;
     if ((events & EPOLLOUT) !== 0 && (events & (EPOLLERR | EPOLLHUP)) === 0) {
       this.#full = false;
-      this.#events.onDrain();
+      if (this.#writeRest()) {
+        if (this.#parting) return this.#close(false);
+        if (this.#shutdown) this.#around.kernel.shutdown(this.#fd);
+        this.#events.onDrain();
+      }
       if (this.#closed) return;
       this.#watch();
     }
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
     if (this.#broken) return this.#lost();
-    if (this.#reading && !this.#ended) this.#read(events);
-    else if ((events & EPOLLERR) !== 0) this.#lost();
+    if (this.reads) {
+      this.fetch();
+      this.deliver(events);
+    } else if ((events & EPOLLERR) !== 0) this.#lost();
     else if ((events & EPOLLHUP) !== 0) this.#hungUp();
   }
 
-  #read(events: number): void {
-    const { kernel } = this.#around;
+  /** Reads what came, to be handed out by `deliver`. */
+  fetch(): void {
     const bulk = this.#bulk;
-    const piece = bulk ? pieces.bulk() : pieces.small();
+    this.#piece = bulk ? pieces.bulk() : pieces.small();
     const size = bulk ? BULK_BYTES : SMALL_BYTES;
-    const count = kernel.read(this.#fd, piece, size);
+    this.#count = this.#around.kernel.read(this.#fd, this.#piece, size);
+  }
+
+  /** Hands out what `fetch` read, on these events of the poller. */
+  deliver(events: number): void {
+    const piece = this.#piece!;
+    const count = this.#count;
+    const bulk = this.#bulk;
+    this.#piece = null;
+    if (this.#closed) return void pieces.giveBack(piece);
     if (count > 0) {
+      const size = bulk ? BULK_BYTES : SMALL_BYTES;
       if (this.#kept) this.#bulk = count === size || (bulk && count > COPY_BELOW);
       if (!bulk || !this.#kept || count > COPY_BELOW) return this.#events.onData(piece, count);
       const copy = Buffer.allocUnsafeSlow(count);
@@ -186,6 +265,7 @@ export class OwnSocket implements RawSocket {
   }
 
   #lost(): void {
+    this.#broken = true;
     const code = this.#around.kernel.error(this.#fd);
     this.#close(false, new Error(code === 0 ? "the connection closed" : nameOf(code)));
   }
