@@ -224,7 +224,7 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
     });
     setInterval(tick, TICK_MS);
     post({ type: "listening", handoverPort: server.handoverPort });
-    if (config!.transport === "pooled") void moveSockets(server.fd);
+    void moveSockets(server.fd);
   } catch (error) {
     post({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   }
