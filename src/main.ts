@@ -8,6 +8,7 @@ import { Switchboard } from "./control/switchboard.ts";
 import type { Successor } from "./control/takeover/successor.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { ConnectionTable } from "./shared/connection-table.ts";
+import { DescriptorTable } from "./shared/descriptor-table.ts";
 import type { LineOutput, Logger } from "./shared/log.ts";
 import type { SharedTables } from "./shared/messages.ts";
 import { counter, MetricsTable } from "./shared/metrics-table.ts";
@@ -73,9 +74,17 @@ function supervise(
 
 /** A dead worker's row is empty before another thread writes it. */
 function forget(worker: number, tables: SharedTables): void {
+  const left = new DescriptorTable(tables.descriptors, worker).takeAll();
+  if (left.length > 0) void close(left);
   new BackendTable(tables.backends).clearWorker(worker);
   new ConnectionTable(tables.connections).clearWorker(worker);
   const metrics = new MetricsTable(tables.metrics);
   metrics.clearWorker(worker);
   metrics.add(WORKER_RESTARTS);
+}
+
+async function close(descriptors: readonly number[]): Promise<void> {
+  const { openKernel } = await import("./data/sockets/kernel.ts");
+  const kernel = openKernel();
+  for (const fd of descriptors) kernel?.close(fd);
 }

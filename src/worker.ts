@@ -27,6 +27,7 @@ import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
 import { calibrate, type ClockPong, workerClock } from "./shared/clock.ts";
 import { ConnectionTable } from "./shared/connection-table.ts";
+import { DescriptorTable } from "./shared/descriptor-table.ts";
 import { HistoryTable } from "./shared/history-table.ts";
 import { LineBatch } from "./shared/line-batch.ts";
 import { createLogger, type Logger } from "./shared/log.ts";
@@ -55,6 +56,7 @@ let front: ReturnType<typeof createFront> | null = null;
 let server: HttpServer | null = null;
 let census: ConnectionTable | null = null;
 let onRefused: (status: number) => void = () => undefined;
+let descriptors: DescriptorTable | null = null;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
 let spans: SpanRecorder | null = null;
@@ -115,6 +117,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   onRefused = (status) => metrics.unread(status);
   const state = new ProcessState(tables.state);
   census = new ConnectionTable(tables.connections, worker, new CidrSet(config.trustedProxies));
+  descriptors = new DescriptorTable(tables.descriptors, worker);
   if (access) accessLog = createAccessLog({ format, write: postLines });
   if (config.tracing.endpoint !== null) spans = await startSpans(config.tracing, worker, log);
   const onError = (error: unknown): void => log.error("unexpected error", describe(error));
@@ -224,16 +227,16 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
     });
     setInterval(tick, TICK_MS);
     post({ type: "listening", handoverPort: server.handoverPort });
-    void moveSockets(server.fd);
+    void moveSockets(server.fd, descriptors!);
   } catch (error) {
     post({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   }
 }
 
 /** From the first moment on that does not delay the start. */
-async function moveSockets(watched: number): Promise<void> {
+async function moveSockets(watched: number, open: DescriptorTable): Promise<void> {
   const { openSocketLoop } = await import("./data/sockets/loop.ts");
-  adoption.loop = openSocketLoop(watched);
+  adoption.loop = openSocketLoop(watched, open);
 }
 
 /** Some 10 MB of ended connections; collecting takes 10 to 20 ms then. */

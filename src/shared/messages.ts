@@ -9,6 +9,7 @@ import type { BackendsPort } from "./backends.ts";
 import type { ClientsPort } from "./clients.ts";
 import type { ConnectionTableMemory } from "./connection-table.ts";
 import type { ControlResult } from "./control-result.ts";
+import type { DescriptorTableMemory } from "./descriptor-table.ts";
 import type { HistoryTableMemory } from "./history-table.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
 import type { ProcessStateMemory } from "./process-state.ts";
@@ -23,6 +24,7 @@ export interface SharedTables {
   readonly busyAddresses: BusyAddressesMemory;
   readonly backends: BackendTableMemory;
   readonly connections: ConnectionTableMemory;
+  readonly descriptors: DescriptorTableMemory;
   readonly metrics: MetricsTableMemory;
   readonly history: HistoryTableMemory;
   readonly repeats: RetryBudgetMemory;

@@ -8,6 +8,7 @@ import { BackendTable } from "./backend-table.ts";
 import { BusyAddresses } from "./busy-addresses.ts";
 import { ClientTable } from "./client-table.ts";
 import { ConnectionTable } from "./connection-table.ts";
+import { DescriptorTable } from "./descriptor-table.ts";
 import { HistoryTable } from "./history-table.ts";
 import type { SharedTables } from "./messages.ts";
 import { MetricsTable } from "./metrics-table.ts";
@@ -30,6 +31,7 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     metrics: MetricsTable.reserve({ workers }),
     history: HistoryTable.reserve(),
     connections: ConnectionTable.reserve({ workers }),
+    descriptors: DescriptorTable.reserve({ workers }),
     repeats: RetryBudget.reserve({ workers }),
     state: ProcessState.reserve(),
   };

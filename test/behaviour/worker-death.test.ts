@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { Gateway } from "../support/gateway.ts";
 import { HEALTH_PATH, startHelloBackends } from "../support/hello-backends.ts";
+import { RawClient } from "../data/http1/raw-client.ts";
 import { runAb } from "../support/load.ts";
 
 const MORTAL = ["bun", join(import.meta.dir, "..", "support", "mortal-gateway.ts")];
@@ -64,6 +65,25 @@ test("the other workers go on answering while one dies, and every new connection
   cut = 0;
   await Promise.all(Array.from({ length: 30 }, ask));
   expect(cut).toBe(0);
+});
+
+test.each([
+  ["throws", "SIGUSR1"],
+  ["is terminated", "SIGUSR2"],
+] as const)("what a worker that %s held is closed: nobody waits for it", async (_, signal) => {
+  await using backends = startHelloBackends(1);
+  await using gateway = await Gateway.start({
+    command: MORTAL,
+    backends: backends.urls,
+    env: { HEALTH_PATH, WORKERS: "1", ACCESS_LOG: "off" },
+  });
+  const idle = await RawClient.open(gateway.port);
+  idle.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await idle.contains("<h1>");
+  gateway.process.kill(signal);
+  await idle.all();
+  await gateway.log((line) => line.message === "worker died, replacing it");
+  idle.close();
 });
 
 async function metric(gateway: Gateway, name: string): Promise<number> {

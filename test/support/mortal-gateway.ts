@@ -1,5 +1,5 @@
 // The gateway from source, with one thing added: SIGUSR2 ends its oldest worker thread on the spot,
-// as a crash of that thread would. Run in place of the executable by the tests of worker deaths.
+// as a crash of that thread would; SIGUSR1 has it throw. Run in place of the executable by the tests of worker deaths.
 
 const workers: Worker[] = [];
 
@@ -11,5 +11,7 @@ globalThis.Worker = class extends Worker {
 };
 
 process.on("SIGUSR2", () => workers.shift()?.terminate());
+// A message that nobody can read.
+process.on("SIGUSR1", () => workers.shift()?.postMessage(null));
 
 await import("../../src/cli.ts");

@@ -4,7 +4,10 @@
 
 import { dlopen, type Pointer, ptr } from "bun:ffi";
 
-const LIBRARIES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
+const LIBRARIES = [
+  "libc.so.6",
+  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
+];
 
 export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
@@ -124,8 +127,8 @@ export class Kernel {
 
 /** What is ready among many descriptors. */
 export class Poller {
+  readonly descriptor: number;
   readonly #calls: Calls;
-  readonly #fd: number;
   readonly #most: number;
   readonly #ready: Int32Array<ArrayBuffer>;
   readonly #readyAt: ReturnType<typeof ptr>;
@@ -134,7 +137,7 @@ export class Poller {
 
   constructor(calls: Calls, fd: number, most: number) {
     this.#calls = calls;
-    this.#fd = fd;
+    this.descriptor = fd;
     this.#most = most;
     this.#ready = words(EVENT_WORDS * most);
     this.#readyAt = ptr(this.#ready);
@@ -142,7 +145,7 @@ export class Poller {
 
   /** How many are ready after at most `waitMs`; then `fd` and `events` tell of each. */
   wait(waitMs: number): number {
-    return this.#calls.epoll_wait(this.#fd, this.#readyAt, this.#most, waitMs);
+    return this.#calls.epoll_wait(this.descriptor, this.#readyAt, this.#most, waitMs);
   }
   fd(index: number): number {
     return this.#ready[index * EVENT_WORDS + DATA_WORD]!;
@@ -162,13 +165,13 @@ export class Poller {
     this.#control(EPOLL_CTL_DEL, fd, 0);
   }
   close(): void {
-    this.#calls.close(this.#fd);
+    this.#calls.close(this.descriptor);
   }
 
   #control(operation: number, fd: number, events: number): boolean {
     this.#event[0] = events;
     this.#event[DATA_WORD] = fd;
-    return this.#calls.epoll_ctl(this.#fd, operation, fd, this.#eventAt) === 0;
+    return this.#calls.epoll_ctl(this.descriptor, operation, fd, this.#eventAt) === 0;
   }
 }
 

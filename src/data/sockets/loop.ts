@@ -21,10 +21,17 @@ const MOST_ROUNDS = 32;
 /** Sockets that are read from one after the other, before what came is looked at. */
 const AT_ONCE = 32;
 
+/** Where is written down what is open; see `DescriptorTable`. */
+export interface OpenDescriptors {
+  add(descriptor: number): boolean;
+  remove(descriptor: number): void;
+}
+
 export class SocketLoop {
   readonly #kernel: Kernel;
   readonly #poller: Poller;
   readonly #bun: number;
+  readonly #open: OpenDescriptors;
   readonly #around: Surroundings;
   readonly #outbox: Outbox;
   /** Those of a round, and what the poller says of each. */
@@ -38,10 +45,11 @@ export class SocketLoop {
   #settled = false;
   readonly #turn = (): void => this.#go();
 
-  constructor(kernel: Kernel, poller: Poller, bun: number) {
+  constructor(kernel: Kernel, poller: Poller, bun: number, open: OpenDescriptors) {
     this.#kernel = kernel;
     this.#poller = poller;
     this.#bun = bun;
+    this.#open = open;
     this.#outbox = new Outbox(kernel);
     this.#around = { kernel, poller, outbox: this.#outbox, closed: (fd) => this.#forget(fd) };
   }
@@ -55,7 +63,12 @@ export class SocketLoop {
     const fd = this.#kernel.duplicate(descriptorOf(socket));
     if (fd < 0) return null;
     const { remoteAddress } = socket;
+    if (!this.#open.add(fd)) {
+      this.#kernel.close(fd);
+      return null;
+    }
     if (!this.#poller.add(fd, EPOLLIN)) {
+      this.#open.remove(fd);
       this.#kernel.close(fd);
       return null;
     }
@@ -71,6 +84,7 @@ export class SocketLoop {
   }
 
   #forget(fd: number): void {
+    this.#open.remove(fd);
     this.#sockets[fd] = undefined;
     this.#count--;
   }
@@ -142,22 +156,17 @@ export class SocketLoop {
     }
     ready.length = 0;
   }
-
-  /** When the thread ends: nobody would close them. */
-  close(): void {
-    for (const socket of this.#sockets.slice()) socket?.terminate();
-    this.#poller.close();
-  }
 }
 
 /** `known`: a descriptor that Bun's loop of this thread watches. Null: there can be none here. */
-export function openSocketLoop(known: number): SocketLoop | null {
+export function openSocketLoop(known: number, open: OpenDescriptors): SocketLoop | null {
   const kernel = openKernel();
   const bun = kernel === null ? -1 : findPoller(known);
   if (kernel === null || bun < 0) return null;
   const poller = kernel.poller(MOST_EVENTS);
   if (poller === null) return null;
-  if (poller.add(bun, EPOLLIN)) return new SocketLoop(kernel, poller, bun);
+  if (poller.add(bun, EPOLLIN) && open.add(poller.descriptor))
+    return new SocketLoop(kernel, poller, bun, open);
   poller.close();
   return null;
 }

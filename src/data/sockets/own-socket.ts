@@ -59,12 +59,7 @@ export class OwnSocket implements RawSocket, Sender {
   /** What is read is kept by who gets it, and not given back soon. */
   #kept: boolean;
 
-  constructor(
-    fd: number,
-    remoteAddress: string,
-    kept: boolean,
-    around: Surroundings,
-  ) {
+  constructor(fd: number, remoteAddress: string, kept: boolean, around: Surroundings) {
     this.#fd = fd;
     this.remoteAddress = remoteAddress;
     this.#around = around;
