@@ -41,10 +41,11 @@ export class DescriptorTable {
     const left: number[] = [];
     for (let word = 0; word < ROW; word++) {
       const bits = this.#words[word]!;
-      for (let bit = 0; bits !== 0 && bit < BITS; bit++) {
+      if (bits === 0) continue;
+      for (let bit = 0; bit < BITS; bit++) {
         if ((bits & (1 << bit)) !== 0) left.push(word * BITS + bit);
       }
-      if (bits !== 0) this.#words[word] = 0;
+      this.#words[word] = 0;
     }
     return left;
   }

@@ -89,7 +89,7 @@ export class Kernel {
     asked[0] = fd;
     asked[1] = 0;
     if (this.#calls.poll(ptr(asked), 1, 0) <= 0) return false;
-    return ((asked[1]! >>> 16) & (EPOLLERR | EPOLLHUP)) !== 0;
+    return ((asked[1] >>> 16) & (EPOLLERR | EPOLLHUP)) !== 0;
   }
 
   /** Number of the error that broke the connection; 0 for none. Asking takes it away. */
@@ -97,7 +97,7 @@ export class Kernel {
     this.#size[0] = 4;
     this.#pair[0] = 0;
     this.#calls.getsockopt(fd, SOL_SOCKET, SO_ERROR, ptr(this.#pair), ptr(this.#size));
-    return this.#pair[0]!;
+    return this.#pair[0];
   }
 
   /** Another descriptor of the same connection; -1 when there are no more. */
