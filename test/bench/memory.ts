@@ -63,7 +63,7 @@ async function started(clients: number): Promise<Running> {
   return await gateway!.start({
     backends: [`http://127.0.0.1:${backend.port}`],
     clients,
-    folder: join(folder, `${clients}`),
+    folder: mkdtempSync(join(folder, `${clients}-`)),
   });
 }
 
