@@ -95,8 +95,9 @@ export class Wire {
    * buffer, and would let a hundred megabytes of a fast body pile up.
    */
   release(bytes: Buffer): void {
-    if (bytes.length < WORTH_RELEASING) return;
-    if (this.queued === 0) free(bytes);
+    // A small piece was copied, if any of it waits.
+    if (bytes.length < WORTH_RELEASING) pieces.giveBack(bytes);
+    else if (this.queued === 0) free(bytes);
     else this.#released.push(bytes);
   }
 

@@ -36,6 +36,8 @@ export class SocketLoop {
   readonly #outbox: Outbox;
   /** Those of a round, and what the poller says of each. */
   readonly #ready: OwnSocket[] = [];
+  /** Those of a round that clients have sent something to. */
+  readonly #asked: OwnSocket[] = [];
   readonly #events = new Uint32Array(MOST_EVENTS);
   /** By descriptor. */
   readonly #sockets: (OwnSocket | undefined)[] = [];
@@ -141,14 +143,22 @@ export class SocketLoop {
       // What is out of the ordinary takes its turn as a whole.
       const plain = events === EPOLLIN && socket.reads;
       if (plain) socket.fetch();
+      if (plain && socket.kept) {
+        this.#asked.push(socket);
+        continue;
+      }
       this.#events[ready.length] = plain ? 0 : events;
       ready.push(socket);
     }
     return bunsTurn;
   }
 
+  /** Requests first and then answers, each kind in one piece. */
   #handOut(): void {
+    const asked = this.#asked;
     const ready = this.#ready;
+    for (let i = 0; i < asked.length; i++) asked[i]!.deliver(EPOLLIN);
+    asked.length = 0;
     for (let i = 0; i < ready.length; i++) {
       const events = this.#events[i]!;
       if (events === 0) ready[i]!.deliver(EPOLLIN);

@@ -55,16 +55,15 @@ export class OwnSocket implements RawSocket, Sender {
   #piece: Buffer | null = null;
   #count = 0;
   /** More than a small piece came at once, so more may come. */
-  #bulk: boolean;
+  #bulk = false;
   /** What is read is kept by who gets it, and not given back soon. */
-  #kept: boolean;
+  kept: boolean;
 
   constructor(fd: number, remoteAddress: string, kept: boolean, around: Surroundings) {
     this.#fd = fd;
     this.remoteAddress = remoteAddress;
     this.#around = around;
-    this.#kept = kept;
-    this.#bulk = !kept;
+    this.kept = kept;
   }
 
   /** Events go there from now on. To be called before the loop's next turn. */
@@ -133,8 +132,7 @@ export class OwnSocket implements RawSocket, Sender {
 
   /** What is read from now on may be kept for long. */
   keep(): void {
-    this.#kept = true;
-    this.#bulk = false;
+    this.kept = true;
   }
 
   shutdown(): void {
@@ -230,8 +228,8 @@ export class OwnSocket implements RawSocket, Sender {
     if (this.#closed) return void pieces.giveBack(piece);
     if (count > 0) {
       const size = bulk ? BULK_BYTES : SMALL_BYTES;
-      if (this.#kept) this.#bulk = count === size || (bulk && count > COPY_BELOW);
-      if (!bulk || !this.#kept || count > COPY_BELOW) return this.#events.onData(piece, count);
+      this.#bulk = count === size || (bulk && count > SMALL_BYTES);
+      if (!bulk || !this.kept || count > COPY_BELOW) return this.#events.onData(piece, count);
       const copy = Buffer.allocUnsafeSlow(count);
       piece.copy(copy, 0, 0, count);
       pieces.giveBack(piece);
