@@ -5,14 +5,15 @@ import { DescriptorTable } from "../../src/shared/descriptor-table.ts";
 import { openSocketLoop } from "../../src/data/sockets/loop.ts";
 
 const anchor = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-const adoption = new Adoption();
+/** Of this thread. */
+export const ownSockets = new Adoption();
 const open = new DescriptorTable(DescriptorTable.reserve({ workers: 1 }), 0);
-adoption.loop = openSocketLoop(descriptorOf(anchor), open);
+ownSockets.loop = openSocketLoop(descriptorOf(anchor), open);
 anchor.stop();
 // Where they are missing the tests would run twice over the same.
-if (adoption.loop === null) throw new Error("no sockets of our own on this machine");
+if (ownSockets.loop === null) throw new Error("no sockets of our own on this machine");
 
 export const SOCKETS: readonly [string, Adoption | undefined][] = [
   ["Bun's sockets", undefined],
-  ["own sockets", adoption],
+  ["own sockets", ownSockets],
 ];

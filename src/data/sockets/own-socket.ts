@@ -48,6 +48,8 @@ export class OwnSocket implements RawSocket, Sender {
   #ended = false;
   #shutdown = false;
   #broken = false;
+  /** Number of the error that the poller reported; 0: none. */
+  #fault = 0;
   #closed = false;
   /** Closed, but for the rest that is to be sent. */
   #parting = false;
@@ -203,6 +205,8 @@ export class OwnSocket implements RawSocket, Sender {
       this.#watch();
     }
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
+    // Before a read takes it away. What had come before the fault can still be read.
+    if ((events & EPOLLERR) !== 0) this.#fault = this.#around.kernel.error(this.#fd) || this.#fault;
     if (this.#broken) return this.#lost();
     if (this.reads) {
       this.fetch();
@@ -241,7 +245,7 @@ export class OwnSocket implements RawSocket, Sender {
       return;
     }
     // An end that nobody announced, and our direction with it: a reset whose error was taken.
-    if ((events & EPOLLHUP) !== 0 && !this.#shutdown) return this.#lost();
+    if (this.#fault !== 0 || ((events & EPOLLHUP) !== 0 && !this.#shutdown)) return this.#lost();
     this.#ended = true;
     this.#watch();
     this.#events.onEnd();
@@ -259,7 +263,7 @@ export class OwnSocket implements RawSocket, Sender {
 
   #lost(): void {
     this.#broken = true;
-    const code = this.#around.kernel.error(this.#fd);
+    const code = this.#fault || this.#around.kernel.error(this.#fd);
     this.#close(false, new Error(code === 0 ? "the connection closed" : nameOf(code)));
   }
 }
