@@ -28,7 +28,7 @@ export interface Surroundings {
 /** Milliseconds for what was written and not sent when a connection is closed. */
 const PARTING_MS = 5000;
 /** Up to here, what came in a large piece is copied to one of its own size. */
-const COPY_BELOW = 16_384;
+const COPY_BELOW = 65_536;
 
 const NOBODY: OwnSocketEvents = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
