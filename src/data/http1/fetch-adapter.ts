@@ -225,6 +225,8 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
       else {
         const piece = bufferOf(value);
         free = exchange.write(piece, 0, piece.length);
+        // A chunk is its reader's alone; what lies behind it is, where it is all of that.
+        if (piece.buffer.byteLength === piece.length) exchange.release(piece);
         reading = reader.read();
       }
     }
