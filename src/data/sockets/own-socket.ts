@@ -27,8 +27,6 @@ export interface Surroundings {
 
 /** Milliseconds for what was written and not sent when a connection is closed. */
 const PARTING_MS = 5000;
-/** Up to here, what came in a large piece is copied to one of its own size. */
-const COPY_BELOW = 65_536;
 
 const NOBODY: OwnSocketEvents = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
@@ -233,7 +231,8 @@ export class OwnSocket implements RawSocket, Sender {
     if (count > 0) {
       const size = bulk ? BULK_BYTES : SMALL_BYTES;
       this.#bulk = count === size || (bulk && count > SMALL_BYTES);
-      if (!bulk || !this.kept || count > COPY_BELOW) return this.#events.onData(piece, count);
+      // Whoever keeps it keeps no more than came.
+      if (!bulk || !this.kept || count === size) return this.#events.onData(piece, count);
       const copy = Buffer.allocUnsafeSlow(count);
       piece.copy(copy, 0, 0, count);
       pieces.giveBack(piece);
