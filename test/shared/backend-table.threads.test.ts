@@ -106,11 +106,15 @@ test("four threads never have more in flight than the limit", async () => {
     { url: "http://10.0.0.2:80", weight: 1, maxInFlight: 2 },
   ]);
   for (const slot of [0, 1]) main.setHealthy(slot, true, 1);
-  const taken = new SharedArrayBuffer(8);
-  const job = { kind: "acquire", times: 50_000, taken } as const;
-  using threads = await startBackendThreads(memory, WORKERS, job);
-  const results = await threads.results;
-  const most = Math.max(...results.map((counts) => counts[2]!));
+  let most = 0;
+  // On a busy machine threads can run one after the other, and none meets another.
+  for (let round = 0; most < 2 && round < 20; round++) {
+    const job = { kind: "acquire", times: 50_000, taken: new SharedArrayBuffer(8) } as const;
+    using threads = await startBackendThreads(memory, WORKERS, job);
+    const results = await threads.results;
+    most = Math.max(...results.map((counts) => counts[2]!));
+    expect(most).toBeLessThanOrEqual(2);
+  }
   expect(most).toBe(2);
   expect(main.snapshot().map((view) => view.inFlight)).toEqual([0, 0]);
 });
