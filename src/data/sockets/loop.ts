@@ -38,7 +38,7 @@ export class SocketLoop {
   readonly #ready: OwnSocket[] = [];
   /** Those of a round that clients have sent something to. */
   readonly #asked: OwnSocket[] = [];
-  readonly #events = new Uint32Array(MOST_EVENTS);
+  readonly #events = new Uint32Array(AT_ONCE);
   /** By descriptor. */
   readonly #sockets: (OwnSocket | undefined)[] = [];
   #count = 0;

@@ -7,7 +7,7 @@ import { type Kernel, words } from "./kernel.ts";
 
 const INITIAL_BYTES = 256 * 1024;
 /** Longer writes do not wait. */
-export const MOST_DEFERRED = 16_384;
+const MOST_DEFERRED = 16_384;
 
 export interface Sender {
   /** [from, from + length) of `bytes` is to go now, whose first byte is at `address`. */
@@ -58,7 +58,6 @@ export class Outbox {
     if (entry < 0) return;
     sender.entry = -1;
     this.#send(sender, entry);
-    this.#places[entry * 2 + 1] = 0;
   }
 
   #send(sender: Sender, entry: number): void {
