@@ -18,12 +18,15 @@ import { WORTH_RELEASING } from "./wire.ts";
 /** How an answer ended: `left` by the client, or `broken` at its source. */
 export type PassageEnd = "whole" | "left" | "broken";
 
+/** An answer's fields by their names in lower case; a list where lines may not be joined. */
+export type AnswerFields = Readonly<Record<string, string | string[] | undefined>>;
+
+type Drops = ReadonlySet<string>;
+
 export interface PassageListener {
-  /** Fields of an answer that do not go on, framing included, in lower case. */
-  readonly answerDrops: ReadonlySet<string>;
   /** The answer's head leaves now: adds whole lines to it, each with CRLF. */
   onHead(writer: MessageWriter): void;
-  /** The client has left. `onOver` follows, once whoever makes the answer has ended. */
+  /** The client has left. */
   onLeft(): void;
   /** The request's body gets larger than `maxBody`: it breaks off here. */
   onTooLarge(): void;
@@ -31,7 +34,6 @@ export interface PassageListener {
   onWait(whom: "source" | "client"): void;
   /** The answer broke off before its head had left. Has to answer on the exchange. */
   onBroken(): void;
-  onOver(end: PassageEnd): void;
 }
 
 /** An exchange on its way through a function of fetch's shape; as much of a `Request` as a router reads. */
@@ -45,6 +47,11 @@ export interface Passage {
   listener: PassageListener | null;
   /** Bytes that the request's body may have. To be set before it is read. */
   maxBody: number;
+  /**
+   * Hands the answer on, to its end. `drops`: fields that do not go on, framing included, in lower
+   * case. Never rejects.
+   */
+  relay(answer: Response, fields: AnswerFields, drops: Drops): PassageEnd | Promise<PassageEnd>;
 }
 
 /** A passage as it goes into a router, and comes out again. */
@@ -55,8 +62,8 @@ export function asPassage(request: Request): Passage {
   return request as unknown as Passage;
 }
 
-/** Instead of a response: the answer was written to the exchange. */
-export const ANSWERED = new Response(null);
+/** Instead of a response: the answer was written to the exchange, or will be by whoever took it. */
+export const TAKEN = new Response(null);
 
 export interface PassageHandlerOptions {
   readonly handle: (passage: Passage) => Response | Promise<Response>;
@@ -115,10 +122,10 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
   readonly target: string;
   readonly host: string;
   readonly #onError: (error: unknown) => void;
-  #left = false;
   #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #drained: (() => void) | null = null;
+  #drops: Drops = FRAMING;
 
   constructor(exchange: Exchange, onError: (error: unknown) => void) {
     const { method, target, host } = exchange.head;
@@ -146,57 +153,77 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
     } catch (error) {
       answer = Promise.reject(error);
     }
-    // Who answered at once, at the gate, has seen to the end as well.
-    if (this.listener !== null || !this.exchange.over) void this.#finish(answer);
+    if (answer !== TAKEN) void this.#finish(answer);
   }
 
   async #finish(answer: Response | Promise<Response>): Promise<void> {
-    let end: PassageEnd = "broken";
     try {
       const response = await answer;
-      if (response !== ANSWERED) end = await this.#relay(response);
-      else end = this.#left ? "left" : "whole";
+      if (response !== TAKEN) await this.relay(response, fieldsOf(response), FRAMING);
     } catch (error) {
-      if (this.exchange.over) end = "left";
-      else {
-        if (this.listener === null) this.#onError(error);
-        this.#fail();
-      }
+      this.#broke(error);
     }
-    this.listener?.onOver(end);
   }
 
-  #fail(): void {
+  relay(response: Response, fields: AnswerFields, drops: Drops): PassageEnd | Promise<PassageEnd> {
     const { exchange } = this;
-    if (exchange.status !== 0) return exchange.abort();
-    if (this.listener !== null) return this.listener.onBroken();
-    const { status, title, body } = BUG;
-    exchange
-      .begin(status, title)
-      .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
-    exchange.send(body.length, body, 0, body.length, true);
-  }
-
-  async #relay(response: Response): Promise<PassageEnd> {
-    const { exchange } = this;
+    this.#drops = drops;
     if (exchange.over) {
       void response.body?.cancel().catch(ignore);
       return "left";
     }
-    const stated = response.headers.get("content-length");
-    const length = stated === null ? UNKNOWN_LENGTH : Number(stated);
+    const stated = fields["content-length"];
+    const length = stated === undefined ? UNKNOWN_LENGTH : Number(stated);
     const toHead = exchange.head.isMethod("HEAD");
     if (length > 0 && length <= ONE_WRITE && !toHead && response.status !== 304) {
-      return await this.#relayWhole(response, length);
+      return this.#relayWhole(response, fields, length);
     }
     const { body } = response;
-    if (body === null || (toHead && length >= 0)) {
-      this.#begin(response);
-      // Without a body there, no length means 0; where none could be (RFC 9110 §8.6), it means none.
-      const bodiless = toHead || response.status === 304;
-      exchange.send(length < 0 && !bodiless ? 0 : length, NOTHING, 0, 0, true);
-      return "whole";
+    if (body !== null && !(toHead && length >= 0)) {
+      return this.#relayStream(response, fields, body, length);
     }
+    this.#begin(response, fields);
+    // Without a body there, no length means 0; where none could be (RFC 9110 §8.6), it means none.
+    const bodiless = toHead || response.status === 304;
+    exchange.send(length < 0 && !bodiless ? 0 : length, NOTHING, 0, 0, true);
+    return "whole";
+  }
+
+  /** A short answer: a stream for it would cost a fifth of what the request does. */
+  async #relayWhole(response: Response, fields: AnswerFields, length: number): Promise<PassageEnd> {
+    try {
+      const { exchange } = this;
+      const bytes = bufferOf(await response.bytes());
+      if (exchange.over) return "left";
+      this.#begin(response, fields);
+      exchange.send(length, bytes, 0, bytes.length, true);
+      return "whole";
+    } catch (error) {
+      return this.#broke(error);
+    }
+  }
+
+  async #relayStream(
+    response: Response,
+    fields: AnswerFields,
+    body: ReadableStream<Uint8Array>,
+    length: number,
+  ): Promise<PassageEnd> {
+    try {
+      return await this.#relayPieces(response, fields, body, length);
+    } catch (error) {
+      return this.#broke(error);
+    }
+  }
+
+  async #relayPieces(
+    response: Response,
+    fields: AnswerFields,
+    body: ReadableStream<Uint8Array>,
+    length: number,
+  ): Promise<PassageEnd> {
+    const { exchange } = this;
+    const toHead = exchange.head.isMethod("HEAD");
     const reader = body.getReader();
     this.#answer = reader;
     let reading = reader.read();
@@ -210,7 +237,7 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
     }
     const last = first !== null && (bytes.length === length || settled(reading)?.done === true);
     if (exchange.over) return "left";
-    this.#begin(response);
+    this.#begin(response, fields);
     let free = exchange.send(last ? bytes.length : length, bytes, 0, bytes.length, last || toHead);
     if (toHead && !last) void reader.cancel().catch(ignore);
     while (!exchange.over) {
@@ -233,28 +260,32 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
     return "whole";
   }
 
-  /** A short answer: a stream for it would cost a fifth of what the request does. */
-  async #relayWhole(response: Response, length: number): Promise<PassageEnd> {
+  #broke(error: unknown): PassageEnd {
     const { exchange } = this;
-    const bytes = bufferOf(await response.bytes());
     if (exchange.over) return "left";
-    this.#begin(response);
-    exchange.send(length, bytes, 0, bytes.length, true);
-    return "whole";
+    if (this.listener === null) this.#onError(error);
+    if (exchange.status !== 0) exchange.abort();
+    else if (this.listener !== null) this.listener.onBroken();
+    else {
+      const { status, title, body } = BUG;
+      exchange
+        .begin(status, title)
+        .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
+      exchange.send(body.length, body, 0, body.length, true);
+    }
+    return "broken";
   }
 
-  #begin({ status, statusText, headers }: Response): void {
-    const drops = this.listener?.answerDrops ?? FRAMING;
-    // One object of strings costs less than a call back for each field.
-    const fields = headers.toJSON() as Record<string, string | string[]>;
+  #begin({ status, statusText }: Response, fields: AnswerFields): void {
+    const drops = this.#drops;
     let lines = "";
     for (const name in fields) {
       if (drops.has(name)) continue;
-      const value = fields[name]!;
+      const value = fields[name];
       if (typeof value === "string") lines += `${name}: ${value}\r\n`;
-      else for (const cookie of value) lines += `${name}: ${cookie}\r\n`;
+      else if (value !== undefined) for (const cookie of value) lines += `${name}: ${cookie}\r\n`;
     }
-    const date = "date" in fields ? NO_LINE : dateLine();
+    const date = "date" in fields && !drops.has("date") ? NO_LINE : dateLine();
     const writer = this.exchange.begin(status, reasonBytes(status, statusText), date).text(lines);
     this.listener?.onHead(writer);
   }
@@ -302,7 +333,6 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
     this.#drained = null;
   }
   onAbort(): void {
-    this.#left = true;
     this.listener?.onLeft();
     this.#body?.error(new Error("the client has left"));
     this.#body = null;
@@ -310,6 +340,11 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
     void this.#answer?.cancel().catch(ignore);
     this.onDrain();
   }
+}
+
+/** One object of strings costs less than a call for each field. */
+export function fieldsOf({ headers }: Response): AnswerFields {
+  return headers.toJSON();
 }
 
 /**

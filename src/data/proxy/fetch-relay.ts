@@ -1,11 +1,12 @@
 // The transport over `fetch`: tries backends until one answers or trying another is not safe, and
-// hands the answer on. The exchange ends when the adapter has written the last of it to the client.
+// hands the answer on. It sees to an exchange from its first try to its end by itself; whoever routed
+// it here is told only that it was taken.
 
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../shared/clock.ts";
-import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import {
-  ANSWERED,
+  type AnswerFields,
+  fieldsOf,
   type Passage,
   type PassageEnd,
   type PassageListener,
@@ -14,10 +15,11 @@ import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import { Fetching, type Forward, tryBackend } from "./forward.ts";
-import { ANSWER_DROPS, answerLines, dropNamed, requestHeaders } from "./headers.ts";
+import { begin, failureIn, failureOf, Fetching, type Forward } from "./forward.ts";
+import { answerDrops, answerLines, RequestHeaders } from "./headers.ts";
 import type { Observer } from "./observe.ts";
-import { BACKEND_FAILED, send } from "./responses.ts";
+import type { Failure } from "./pick.ts";
+import { BACKEND_FAILED, GATEWAY_FAILED, type OwnAnswer, send } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
 export interface FetchRelayOptions {
@@ -26,120 +28,152 @@ export interface FetchRelayOptions {
   readonly attempts: Attempts;
   readonly clock: Clock;
   readonly observer: Observer;
+  readonly onError: (error: unknown) => void;
 }
 
 export class FetchRelay {
-  readonly attempts: Attempts;
+  readonly #attempts: Attempts;
   readonly #forward: Forward;
+  readonly #headers = new RequestHeaders();
   readonly #maxBody: number;
   readonly #observer: Observer;
-  readonly #watching: Watching;
+  readonly #onError: (error: unknown) => void;
 
-  constructor({ config, backends, attempts, clock, observer }: FetchRelayOptions) {
+  constructor({ config, backends, attempts, clock, observer, onError }: FetchRelayOptions) {
     const { maxBody, timeouts } = config;
     this.#forward = {
-      clock,
       deadlines: new Deadlines(clock),
       headLimit: timeouts.requestMs * 1e6,
       silenceLimit: (timeouts.streamIdleMs || Infinity) * 1e6,
       sessions: new Sessions(backends),
     };
     this.#maxBody = maxBody === 0 ? Infinity : maxBody;
-    this.attempts = attempts;
+    this.#attempts = attempts;
     this.#observer = observer;
-    this.#watching = { attempts, observer, deadlines: this.#forward.deadlines };
+    this.#onError = onError;
   }
 
-  /** Settles with the headers of the answer. The exchange has a backend to try first. */
-  async send(exchange: Exchange, passage: Passage): Promise<Response> {
-    const fetching = new Fetching(exchange, passage);
-    passage.listener = new Listener(fetching, passage.exchange, this.#watching);
-    passage.maxBody = this.#maxBody;
-    fetching.headers = requestHeaders(exchange, passage.exchange.head);
-    for (;;) {
-      const outcome = await tryBackend(fetching, this.#forward);
-      if (typeof outcome !== "string") {
-        this.attempts.answered(exchange, outcome.status);
-        dropNamed(outcome.headers);
-        return outcome;
+  /** The exchange has a backend to try first. Settles when it is over. */
+  async send(exchange: Exchange, passage: Passage): Promise<void> {
+    const carried = new Carried(exchange, passage, this.#forward.deadlines, this.#observer);
+    let end: PassageEnd = "whole";
+    try {
+      passage.listener = carried;
+      passage.maxBody = this.#maxBody;
+      carried.headers = this.#headers.of(exchange, passage.exchange.head);
+      let answer: OwnAnswer | null = null;
+      while (answer === null) {
+        let response: Response | null = null;
+        let failure: Failure | null = carried.cancelled;
+        try {
+          if (failure === null) response = await begin(carried, this.#forward);
+        } catch (error) {
+          failure = failureOf(error, carried, this.#forward);
+        }
+        if (response !== null) {
+          const fields = fieldsOf(response);
+          failure = failureIn(response, fields, carried, this.#forward);
+          if (failure === null) {
+            end = await this.#handOn(carried, response, fields);
+            break;
+          }
+        }
+        answer = this.#attempts.next(exchange, failure!, !carried.bodyTouched);
       }
-      const answer = this.attempts.next(exchange, outcome, !fetching.bodyTouched);
-      if (answer === null) continue;
-      const { refusal } = passage.exchange;
-      if (refusal === 0) {
-        this.#observer.answeredOurselves(exchange, answer.status);
-        send(answer, exchange, passage.exchange);
-      } else {
-        // The rest of the request was refused, and the client has its answer.
-        exchange.brokenBy = null;
-        this.#observer.answeredOurselves(exchange, refusal);
-      }
-      return ANSWERED;
+      if (answer !== null) carried.answer(answer);
+    } catch (error) {
+      this.#onError(error);
+      carried.fail();
     }
+    carried.conclude(end);
+    if (end === "broken") this.#attempts.broke(exchange);
+    this.#attempts.over(exchange);
+  }
+
+  #handOn(
+    { exchange, passage }: Carried,
+    response: Response,
+    fields: AnswerFields,
+  ): PassageEnd | Promise<PassageEnd> {
+    this.#attempts.answered(exchange, response.status);
+    return passage.relay(response, fields, answerDrops(fields));
   }
 }
 
-interface Watching {
-  readonly attempts: Attempts;
-  readonly observer: Observer;
-  readonly deadlines: Deadlines;
-}
-
-/** Of the answer to a request that went to a backend. */
-class Listener implements PassageListener {
-  readonly answerDrops = ANSWER_DROPS;
-  readonly #fetching: Fetching;
-  readonly #http: HttpExchange;
-  readonly #relay: Watching;
+/** One exchange on its way. */
+class Carried extends Fetching implements PassageListener {
+  readonly #deadlines: Deadlines;
+  readonly #observer: Observer;
+  #left = false;
   /** The client got the head, from the backend or from us. */
   #headed = false;
 
-  constructor(fetching: Fetching, http: HttpExchange, relay: Watching) {
-    this.#fetching = fetching;
-    this.#http = http;
-    this.#relay = relay;
+  constructor(exchange: Exchange, passage: Passage, deadlines: Deadlines, observer: Observer) {
+    super(exchange, passage);
+    this.#deadlines = deadlines;
+    this.#observer = observer;
   }
 
   onLeft(): void {
-    this.#fetching.cancel("client");
+    this.#left = true;
+    this.cancel("client");
   }
 
   onTooLarge(): void {
-    this.#fetching.cancel("too_large");
+    this.cancel("too_large");
   }
 
   onWait(whom: "source" | "client"): void {
-    if (whom === "client") this.#relay.deadlines.hold(this.#fetching);
-    else this.#relay.deadlines.renew(this.#fetching);
+    if (whom === "client") this.#deadlines.hold(this);
+    else this.#deadlines.renew(this);
   }
 
   onHead(writer: MessageWriter): void {
-    answerLines(writer, this.#fetching.exchange);
+    answerLines(writer, this.exchange);
     this.#handedOn();
   }
 
   onBroken(): void {
-    this.#headed = true;
-    const { exchange } = this.#fetching;
-    this.#relay.observer.answeredOurselves(exchange, BACKEND_FAILED.status);
-    send(BACKEND_FAILED, exchange, this.#http);
+    this.#say(BACKEND_FAILED);
   }
 
-  onOver(end: PassageEnd): void {
+  /** Instead of a backend. */
+  answer(answer: OwnAnswer): void {
+    const { refusal } = this.passage.exchange;
+    if (refusal === 0) return this.#say(answer);
+    // The rest of the request was refused, and the client has its answer.
+    this.exchange.brokenBy = null;
+    this.#headed = true;
+    this.#observer.answeredOurselves(this.exchange, refusal);
+  }
+
+  /** A bug. */
+  fail(): void {
+    const { exchange } = this.passage;
+    if (exchange.over) return;
+    if (exchange.status === 0) this.#say(GATEWAY_FAILED);
+    else exchange.abort();
+  }
+
+  #say(answer: OwnAnswer): void {
+    this.#headed = true;
+    this.#observer.answeredOurselves(this.exchange, answer.status);
+    send(answer, this.exchange, this.passage.exchange);
+  }
+
+  conclude(end: PassageEnd): void {
+    const { exchange } = this;
+    const { bodyBytes, refusal } = this.passage.exchange;
+    this.#deadlines.remove(this);
     this.#handedOn();
-    const { exchange } = this.#fetching;
-    const { attempts, deadlines } = this.#relay;
-    deadlines.remove(this.#fetching);
-    if (exchange.bytes !== null) exchange.bytes = this.#http.bodyBytes;
-    if (end === "left" && this.#http.refusal === 0) exchange.brokenBy = "client";
-    if (end === "broken") attempts.broke(exchange);
-    attempts.over(exchange);
+    if (exchange.bytes !== null) exchange.bytes = bodyBytes;
+    if ((this.#left || end === "left") && refusal === 0) exchange.brokenBy = "client";
   }
 
   #handedOn(): void {
     if (this.#headed) return;
     this.#headed = true;
-    const { exchange } = this.#fetching;
-    if (!exchange.ownAnswer && exchange.status > 0) this.#relay.observer.handedOn(exchange);
+    const { exchange } = this;
+    if (!exchange.ownAnswer && exchange.status > 0) this.#observer.handedOn(exchange);
   }
 }

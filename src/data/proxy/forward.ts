@@ -1,16 +1,15 @@
-// One try at one backend with `fetch`. The outcome is a value: the backend's answer, or how it
-// failed, which pick.ts judges. Owned by one worker; its connections are shared by no other.
+// One try at one backend with `fetch`: how it begins, and what its end means. The outcome is a value:
+// the backend's answer, or how it failed, which pick.ts judges. Owned by one worker; its connections
+// are shared by no other.
 
-import type { Clock } from "../../shared/clock.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Passage } from "../http1/fetch-adapter.ts";
+import type { AnswerFields, Passage } from "../http1/fetch-adapter.ts";
 import type { Failure } from "./pick.ts";
 import { type ForwardedBody, requestBody } from "./request-body.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface Forward {
-  readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** ns: how long a backend may take until its headers, and until each further piece. */
   readonly headLimit: number;
@@ -18,7 +17,7 @@ export interface Forward {
   readonly sessions: Sessions;
 }
 
-/** An exchange that `fetch` carries. */
+/** An exchange that `fetch` carries, as its tries see it. */
 export class Fetching implements Waiting {
   readonly exchange: Exchange;
   readonly passage: Passage;
@@ -31,8 +30,8 @@ export class Fetching implements Waiting {
   /** Why we cancelled the try in flight; a cancelled `fetch` does not say. */
   cancelled: "timeout" | "client" | "too_large" | null = null;
   controller: AbortController | null = null;
-  /** What came of the answer's head; null before. */
-  answered: Headers | null = null;
+  /** The answer's fields; null before they came. */
+  answered: AnswerFields | null = null;
 
   constructor(exchange: Exchange, passage: Passage) {
     this.exchange = exchange;
@@ -52,50 +51,59 @@ export class Fetching implements Waiting {
   }
 }
 
-/** Settles with a value. The headers must have been prepared. */
-export async function tryBackend(
-  fetching: Fetching,
-  forward: Forward,
-): Promise<Response | Failure> {
-  if (fetching.cancelled !== null) return fetching.cancelled;
+/** Rejects, or throws, as `fetch` does; `failureOf` says what that means. The headers are prepared. */
+export function begin(fetching: Fetching, forward: Forward): Promise<Response> {
   const { exchange, headers } = fetching;
   const controller = new AbortController();
   fetching.controller = controller;
   fetching.limit = forward.headLimit;
   forward.deadlines.add(fetching, exchange.sentAt);
-  try {
-    const response = await fetch(exchange.backendUrl! + exchange.target, {
-      method: exchange.method,
-      headers: headers!,
-      body: requestBody(fetching, forward.deadlines),
-      signal: controller.signal,
-      session: forward.sessions.of(exchange.backend),
-      redirect: "manual",
-      decompress: false,
-      // The environment's proxies are not between us and our backends.
-      proxy: false,
-      // Deadlines are ours; Bun's would cut a quiet stream after five minutes.
-      timeout: false,
-    } satisfies BunFetchRequestInit & { body: ForwardedBody });
-    if (canBeHandedOn(response)) {
-      // It stays among those that wait until the answer is over.
-      fetching.answered = response.headers;
-      fetching.limit = forward.silenceLimit;
-      forward.deadlines.renew(fetching);
-      return response;
-    }
+  return fetch(exchange.backendUrl! + exchange.target, {
+    method: exchange.method,
+    headers: headers!,
+    body: requestBody(fetching, forward.deadlines),
+    signal: controller.signal,
+    session: forward.sessions.of(exchange.backend),
+    redirect: "manual",
+    decompress: false,
+    // The environment's proxies are not between us and our backends.
+    proxy: false,
+    // Deadlines are ours; Bun's would cut a quiet stream after five minutes.
+    timeout: false,
+  } satisfies BunFetchRequestInit & { body: ForwardedBody });
+}
+
+/** Null when the answer can be handed on: its pieces are waited for next. */
+export function failureIn(
+  { status }: Response,
+  fields: AnswerFields,
+  fetching: Fetching,
+  forward: Forward,
+): Failure | null {
+  if (!canBeHandedOn(status, fields)) {
     forward.deadlines.remove(fetching);
-    controller.abort();
+    fetching.controller?.abort();
     return "malformed";
-  } catch (error) {
-    forward.deadlines.remove(fetching);
-    return fetching.cancelled ?? failureOf(error);
   }
+  // It stays among those that wait until the answer is over.
+  fetching.answered = fields;
+  fetching.limit = forward.silenceLimit;
+  forward.deadlines.renew(fetching);
+  return null;
+}
+
+/** What it means that `begin` rejected. */
+export function failureOf(error: unknown, fetching: Fetching, forward: Forward): Failure {
+  forward.deadlines.remove(fetching);
+  if (fetching.cancelled !== null) return fetching.cancelled;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (UNCONNECTED.has(code) || UNTRUSTED.test(code)) return "unconnected";
+  return RESET.has(code) ? "reset" : "malformed";
 }
 
 /** Server-sent events (WHATWG HTML §9.2): a stream that may be quiet until there is news. */
-function isEventStream(headers: Headers): boolean {
-  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
+function isEventStream(fields: AnswerFields): boolean {
+  return textOf(fields["content-type"]).toLowerCase().startsWith("text/event-stream");
 }
 
 /**
@@ -103,11 +111,15 @@ function isEventStream(headers: Headers): boolean {
  * coding that is not undone would pass for content; one beside a length is an attempt at smuggling
  * (RFC 9112 §6.1, §6.3).
  */
-function canBeHandedOn({ status, headers }: Response): boolean {
+function canBeHandedOn(status: number, fields: AnswerFields): boolean {
   if (status < 200 || status > 599) return false;
-  const coding = headers.get("transfer-encoding");
-  if (coding === null) return true;
-  return coding.toLowerCase() === "chunked" && !headers.has("content-length");
+  const coding = fields["transfer-encoding"];
+  if (coding === undefined) return true;
+  return textOf(coding).toLowerCase() === "chunked" && fields["content-length"] === undefined;
+}
+
+function textOf(value: AnswerFields[string]): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** Socket errors after which nothing can have reached the backend. */
@@ -129,9 +141,3 @@ const UNCONNECTED = new Set([
 /** Of certificates that are refused, before anything is sent. */
 const UNTRUSTED = /CERT|SIGNATURE|_TLS_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH/;
 const RESET = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "ETIMEDOUT"]);
-
-function failureOf(error: unknown): Failure {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (UNCONNECTED.has(code) || UNTRUSTED.test(code)) return "unconnected";
-  return RESET.has(code) ? "reset" : "malformed";
-}

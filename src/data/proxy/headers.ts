@@ -4,9 +4,11 @@
 // costs.
 
 import { Field } from "../http1/field-names.ts";
+import type { AnswerFields } from "../http1/fetch-adapter.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { headersOf } from "../http1/sayable.ts";
+import { Form } from "../http1/target.ts";
 import type { Exchange } from "./exchange.ts";
 import { forwardedFor, ownLines, PSEUDONYM, requestDrops } from "./header-lines.ts";
 import { traceparent } from "../tracing/trace-context.ts";
@@ -15,7 +17,7 @@ import { traceparent } from "../tracing/trace-context.ts";
  * Of an answer, the fields that do not go on: RFC 9110 §7.6.1 and its older kin, `HTTP2-Settings` of
  * RFC 9113 §3.1, and what is written anew.
  */
-export const ANSWER_DROPS: ReadonlySet<string> = new Set([
+const ANSWER_DROPS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
   "http2-settings",
@@ -34,8 +36,66 @@ export const ANSWER_DROPS: ReadonlySet<string> = new Set([
 /** Of a trusted proxy's request id: visible ASCII, so that it can go into a log. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** What is sent to a backend. Host stays what the client sent. */
-export function requestHeaders(exchange: Exchange, head: RequestHead): Headers {
+/** Bytes: longer heads are not kept. Those of browsers have some hundreds. */
+const KEPT_BYTES = 2048;
+
+/** What was made of the fields in [0, length), of a request of HTTP/1.`minor`. */
+interface Kept {
+  readonly bytes: Buffer;
+  readonly length: number;
+  readonly minor: number;
+  readonly maxForwards: number;
+  readonly headers: Headers;
+}
+
+/**
+ * What is sent to a backend. Who keeps a connection mostly sends the same fields with each request:
+ * then only what names the request is new, and the object that was made for them serves again
+ * (`fetch` copies it). Making it costs some 5 µs, comparing 20 to 500 ns.
+ */
+export class RequestHeaders {
+  /** By connection, which parses all its requests into one head. */
+  readonly #kept = new WeakMap<RequestHead, Kept>();
+
+  /** Good until the connection's next request. Host stays what the client sent. */
+  of(exchange: Exchange, head: RequestHead): Headers {
+    const kept = this.#kept.get(head);
+    const same = kept !== undefined && isSame(kept, exchange, head);
+    const headers = same ? kept.headers : requestHeaders(exchange, head);
+    headers.set("x-request-id", exchange.requestId);
+    if (exchange.traced) headers.set("traceparent", traceparent(exchange));
+    if (!same) this.#keep(exchange, head, headers);
+    return headers;
+  }
+
+  #keep({ maxForwards }: Exchange, head: RequestHead, headers: Headers): void {
+    const start = startOf(head);
+    const length = head.end - start;
+    // An absolute target tells the host, too.
+    if (length > KEPT_BYTES || head.form !== Form.ORIGIN) return void this.#kept.delete(head);
+    const bytes = Buffer.allocUnsafeSlow(length);
+    head.bytes.copy(bytes, 0, start, head.end);
+    this.#kept.set(head, { bytes, length, minor: head.minor, maxForwards, headers });
+  }
+}
+
+function isSame(kept: Kept, { maxForwards }: Exchange, head: RequestHead): boolean {
+  const { bytes, form, minor } = head;
+  const { length, bytes: known } = kept;
+  const start = startOf(head);
+  if (length !== head.end - start || minor !== kept.minor) return false;
+  if (form !== Form.ORIGIN || maxForwards !== kept.maxForwards) return false;
+  for (let at = 0; at < length; at++) if (known[at] !== bytes[start + at]) return false;
+  return true;
+}
+
+/** Where the fields begin. */
+function startOf({ fields, end }: RequestHead): number {
+  return fields.count === 0 ? end : fields.nameStart(0);
+}
+
+/** All but what names the request: the same for the same fields of one connection. */
+function requestHeaders(exchange: Exchange, head: RequestHead): Headers {
   const { trusted } = exchange;
   const { fields, host } = head;
   const headers = headersOf(head, requestDrops(exchange));
@@ -45,8 +105,6 @@ export function requestHeaders(exchange: Exchange, head: RequestHead): Headers {
     headers.set("x-forwarded-host", host);
   }
   headers.append("via", `1.${head.minor} ${PSEUDONYM}`);
-  headers.set("x-request-id", exchange.requestId);
-  if (exchange.traced) headers.set("traceparent", traceparent(exchange));
   if (exchange.maxForwards >= 0) headers.set("max-forwards", String(exchange.maxForwards));
   // `fetch` would sign with its own name; an empty value says that there was none.
   if (!headers.has("user-agent")) headers.set("user-agent", "");
@@ -65,14 +123,16 @@ export function givenRequestId({ asked }: Exchange): string | null {
   return id !== null && REQUEST_ID.test(id) ? id : null;
 }
 
-/** Takes what `Connection` names out of an answer. */
-export function dropNamed(headers: Headers): void {
-  const connection = headers.get("connection");
-  if (connection === null || connection === "keep-alive" || connection === "close") return;
+/** The fields of an answer that do not go on: those, and what its `Connection` names. */
+export function answerDrops({ connection }: AnswerFields): ReadonlySet<string> {
+  if (typeof connection !== "string" || connection === "keep-alive" || connection === "close") {
+    return ANSWER_DROPS;
+  }
+  const drops = new Set(ANSWER_DROPS);
   for (const option of connection.split(",")) {
     const name = option.trim().toLowerCase();
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) continue;
     // Host and length are no options of a connection, whatever a backend claims.
-    if (name !== "host" && name !== "content-length") headers.delete(name);
+    if (name !== "host" && name !== "content-length") drops.add(name);
   }
+  return drops;
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import { ANSWERED, type Passage } from "../http1/fetch-adapter.ts";
+import { type Passage, TAKEN } from "../http1/fetch-adapter.ts";
 import type { Unfit } from "../http1/sayable.ts";
 import type { Adoption } from "../sockets/adoption.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
@@ -53,8 +53,8 @@ export interface PipelineOptions {
 export interface Pipeline {
   /** Over own connections. Any request. */
   relay(http: HttpExchange): void;
-  /** By `fetch`. */
-  fetch(passage: Passage): Response | Promise<Response>;
+  /** By `fetch`: always TAKEN. */
+  fetch(passage: Passage): Response;
   /** Ends a request that `fetch` could not carry unaltered. */
   refuse(http: HttpExchange, unfit: Unfit): void;
 }
@@ -78,9 +78,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     fetch(passage) {
       const exchange = arrive(passage.exchange);
       const answer = gate(exchange) ?? attempts.first(exchange);
-      if (answer === null) return byFetch.send(exchange, passage);
-      answerBy(exchange, answer, passage.exchange);
-      return ANSWERED;
+      if (answer === null) void byFetch.send(exchange, passage);
+      else answerBy(exchange, answer, passage.exchange);
+      return TAKEN;
     },
     refuse(http, unfit) {
       const exchange = arrive(http);

@@ -118,6 +118,12 @@ export const BACKEND_TIMED_OUT = answer(504, {
   detail: "The backend did not answer in time.",
 });
 
+/** A bug. */
+export const GATEWAY_FAILED = answer(500, {
+  title: "Internal Server Error",
+  detail: "The gateway failed.",
+});
+
 /** Nobody reads it: the client has left. The status is nginx's word for that in the access log. */
 export const CLIENT_LEFT: OwnAnswer = {
   status: 499,

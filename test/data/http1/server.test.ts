@@ -667,13 +667,11 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
         through((request, passage) => {
           if (request.url.endsWith("/bug")) throw new Error("bug");
           passage.listener = {
-            answerDrops: new Set(),
             onHead() {},
             onLeft: left.resolve,
             onTooLarge() {},
             onWait() {},
             onBroken() {},
-            onOver() {},
           };
           return new Promise<Response>(() => {});
         }),

@@ -1,7 +1,8 @@
 // What a backend and a client see of each other's headers.
 
 import { describe, expect, test } from "bun:test";
-import { answering, OK, rawBackend } from "../../support/backend.ts";
+import fc from "fast-check";
+import { answering, OK, rawBackend, type RecordedRequest } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { type RawAnswer, RawClient, valuesOf } from "../../support/raw-client.ts";
 
@@ -218,5 +219,69 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(valuesOf(answer, "content-type")).toEqual([]);
       expect(answer.body).toBe("ok");
     });
+  });
+
+  describe("requests of one connection", () => {
+    const LONG = "x".repeat(3000);
+    const HEADS: readonly (readonly [string, Headers])[] = [
+      ["GET /", {}],
+      ["GET /?other=target", {}],
+      ["GET /", { "X-A": "1", Cookie: "a=1" }],
+      ["GET /", { "X-A": "2", Cookie: "a=1" }],
+      ["GET /", { "X-B": "2", Cookie: "a=1" }],
+      ["GET /", { "X-A": "1", Cookie: "a=1", Connection: "X-A" }],
+      ["GET /", { Host: "other.test" }],
+      ["GET http://absolute.test/", {}],
+      ["GET /", { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }],
+      ["GET /", { "Max-Forwards": "5" }],
+      ["OPTIONS /", { "Max-Forwards": "5" }],
+      ["GET /", { "X-Forwarded-For": "10.0.0.1", Via: "1.0 before" }],
+      ["GET /", { "X-Long": LONG }],
+      ["GET /", { "X-Long": `${LONG.slice(1)}y` }],
+    ];
+
+    /** Of which every request has its own, but for a trace of the caller's. */
+    const OWN = new Set(["x-request-id", "traceparent"]);
+
+    test("arrive as on connections of their own, each with its own ids", async () => {
+      using backend = rawBackend();
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const arrived = async (client: RawClient, head: number): Promise<RecordedRequest> => {
+        await client.exchange(requestText(...HEADS[head]!));
+        return backend.requests.at(-1)!;
+      };
+      const alone: (readonly [string, string])[][] = [];
+      for (const head of HEADS.keys()) {
+        using client = await RawClient.connect(proxy.port);
+        alone.push(withoutIds((await arrived(client, head)).headers));
+      }
+      const order = fc.array(fc.nat(HEADS.length - 1), { minLength: 2, maxLength: 30 });
+      await fc.assert(
+        fc.asyncProperty(order, async (heads) => {
+          using client = await RawClient.connect(proxy.port);
+          const ids = new Set<string>();
+          for (const head of heads) {
+            const request = await arrived(client, head);
+            expect(withoutIds(request.headers)).toEqual([...alone[head]!]);
+            const given = HEADS[head]![1]["traceparent"];
+            const [id, ...more] = valuesOf(request, "x-request-id");
+            const [trace] = valuesOf(request, "traceparent");
+            expect(more).toEqual([]);
+            ids.add(id!);
+            if (given === undefined) ids.add(trace!);
+            else expect(trace).toBe(given);
+          }
+          const given = heads.filter((head) => "traceparent" in HEADS[head]![1]).length;
+          expect(ids.size).toBe(heads.length * 2 - given);
+        }),
+        { numRuns: 30 },
+      );
+    });
+
+    function withoutIds(
+      headers: readonly (readonly [string, string])[],
+    ): (readonly [string, string])[] {
+      return headers.filter(([name]) => !OWN.has(name)).toSorted(([a], [b]) => a.localeCompare(b));
+    }
   });
 });

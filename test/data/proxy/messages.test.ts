@@ -319,3 +319,17 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     });
   });
 });
+
+test("a bug in the way of an answer by fetch is a 500 and is told, and the exchange ends", async () => {
+  using backend = rawBackend();
+  await using proxy = startProxy({ backends: [backend.url] });
+  proxy.backends.answered = () => {
+    throw new Error("bug");
+  };
+  using client = await RawClient.connect(proxy.port);
+  const answer = await client.exchange(requestText("GET /"));
+  expect(answer.status).toBe(500);
+  expect(answer.body).toContain("The gateway failed.");
+  expect(proxy.errors).toEqual([new Error("bug")]);
+  await proxy.idle();
+});
