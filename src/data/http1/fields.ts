@@ -1,6 +1,8 @@
 // The header fields of one message, as offsets into its bytes: nothing is copied or made a string
 // until somebody asks. Written by `parse`, which goes on where it stopped when more bytes came;
 // always holds: every recorded field is complete, its name a token, its value free of controls.
+// Whoever keeps a connection mostly sends the same fields with each message: those of the last one
+// are kept, and what is the same byte for byte is not parsed again.
 
 import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE, latin1, spells } from "./bytes.ts";
 import { fieldId, type FieldId } from "./field-names.ts";
@@ -13,6 +15,9 @@ export type Verdict = number;
 /** Numbers recorded for each field: start and end of its name, start and end of its value. */
 const STRIDE = 4;
 const INITIAL_FIELDS = 16;
+/** Bytes: fields that take more are not kept. */
+const KEPT_BYTES = 2048;
+const NOTHING = Buffer.alloc(0);
 
 export class Fields {
   bytes: Buffer = Buffer.alloc(0);
@@ -23,6 +28,17 @@ export class Fields {
   next = 0;
   /** Why the message was refused, for people. */
   fault = "";
+  /** They are those that were kept, and what was recorded about them is still true. */
+  repeated = false;
+  /** How often other ones were kept. */
+  version = 0;
+  /** The kept ones with the empty line, [0, `#keptLength`); 0: there are none. */
+  #kept: Buffer = NOTHING;
+  #keptLength = 0;
+  /** Where the recorded offsets have their beginning. */
+  #keptAt = 0;
+  #keptCount = 0;
+  #keptSeen = 0;
   #at = new Int32Array(INITIAL_FIELDS * STRIDE);
   #ids = new Uint8Array(INITIAL_FIELDS);
 
@@ -30,6 +46,39 @@ export class Fields {
     this.count = 0;
     this.seen = 0;
     this.next = next;
+    this.repeated = false;
+  }
+
+  /** After DONE: the next message's are compared with these. */
+  keep(): void {
+    const { bytes, count, next } = this;
+    const start = count === 0 ? next : this.nameStart(0);
+    const length = next - start;
+    this.version++;
+    this.#keptLength = 0;
+    if (length === 0 || length > KEPT_BYTES) return;
+    if (length > this.#kept.length) this.#kept = Buffer.allocUnsafeSlow(length);
+    bytes.copy(this.#kept, 0, start, next);
+    this.#keptLength = length;
+    this.#keptAt = start;
+    this.#keptCount = count;
+    this.#keptSeen = this.seen;
+  }
+
+  /** Whether the kept ones come again. If not, they are forgotten: what comes is recorded over them. */
+  #repeats(bytes: Buffer, stop: number): boolean {
+    const start = this.next;
+    const length = this.#keptLength;
+    if (start + length > stop || !sameBytes(this.#kept, bytes, start, length)) {
+      this.#keptLength = 0;
+      return false;
+    }
+    if (start !== this.#keptAt) this.#move(start - this.#keptAt, this.#keptCount);
+    this.#keptAt = start;
+    this.count = this.#keptCount;
+    this.seen = this.#keptSeen;
+    this.next = start + length;
+    return (this.repeated = true);
   }
 
   /**
@@ -38,6 +87,7 @@ export class Fields {
    */
   parse(bytes: Buffer, stop: number, maximum: number): Verdict {
     this.bytes = bytes;
+    if (this.#keptLength > 0 && this.count === 0 && this.#repeats(bytes, stop)) return DONE;
     for (let line = this.next; ; line = this.next) {
       if (line >= stop) return MORE;
       if (bytes[line] === CR) {
@@ -98,7 +148,11 @@ export class Fields {
   rebase(bytes: Buffer, delta: number): void {
     this.bytes = bytes;
     this.next += delta;
-    for (let at = 0; at < this.count * STRIDE; at++) this.#at[at]! += delta;
+    this.#move(delta, this.count);
+  }
+
+  #move(delta: number, count: number): void {
+    for (let at = 0; at < count * STRIDE; at++) this.#at[at]! += delta;
   }
 
   refuse(status: number, fault: string): Verdict {
@@ -152,6 +206,11 @@ export class Fields {
     }
     return all;
   }
+}
+
+function sameBytes(kept: Buffer, bytes: Buffer, start: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (kept[at] !== bytes[start + at]) return false;
+  return true;
 }
 
 function nameFault(bytes: Buffer, start: number, at: number): string {

@@ -59,6 +59,10 @@ export class RequestHead implements RequestLine, TargetParts {
   upgrade = false;
   options = 0;
   #stage = BLANK;
+  /** What followed from the fields that are kept, as far as it is not written above. */
+  #keptMinor = 1;
+  #hostField = -1;
+  #keptExpectation = false;
 
   /** Expects a new head at `at`. */
   reset(at: number): void {
@@ -130,7 +134,25 @@ export class RequestHead implements RequestLine, TargetParts {
   }
 
   #conclude(): Verdict {
-    const fields = this.fields;
+    const { fields } = this;
+    if (fields.repeated && this.minor === this.#keptMinor) return this.#concludeAgain();
+    const verdict = this.#concludeAnew();
+    if (verdict !== DONE) return verdict;
+    fields.keep();
+    this.#keptMinor = this.minor;
+    this.#keptExpectation = this.expectsContinue;
+    return DONE;
+  }
+
+  /** What follows from the fields is what followed before. */
+  #concludeAgain(): Verdict {
+    this.#authority(this.#hostField);
+    this.expectsContinue = this.#keptExpectation;
+    return targetForm(this.fields, this);
+  }
+
+  #concludeAnew(): Verdict {
+    const { fields } = this;
     let verdict = this.#host();
     if (verdict === DONE) verdict = targetForm(fields, this);
     if (verdict === DONE) verdict = requestLength(fields, this.minor, this);
@@ -151,14 +173,19 @@ export class RequestHead implements RequestLine, TargetParts {
   #host(): Verdict {
     const fields = this.fields;
     const field = fields.find(Field.HOST);
-    this.authorityStart = this.authorityEnd = this.start;
+    this.#hostField = field;
+    this.#authority(field);
     if (field < 0) return this.minor === 0 ? DONE : fields.refuse(400, "no Host");
     if (fields.find(Field.HOST, field + 1) >= 0) return fields.refuse(400, "more than one Host");
-    this.authorityStart = fields.valueStart(field);
-    this.authorityEnd = fields.valueEnd(field);
     return isAuthority(fields.bytes, this.authorityStart, this.authorityEnd)
       ? DONE
       : fields.refuse(400, "a Host that is not a host with an optional port");
+  }
+
+  #authority(field: number): void {
+    const { fields, start } = this;
+    this.authorityStart = field < 0 ? start : fields.valueStart(field);
+    this.authorityEnd = field < 0 ? start : fields.valueEnd(field);
   }
 
   #expectation(): Verdict {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Field } from "../../../src/data/http1/field-names.ts";
-import { DONE } from "../../../src/data/http1/fields.ts";
+import { DONE, MORE } from "../../../src/data/http1/fields.ts";
+import { RequestHead } from "../../../src/data/http1/request-head.ts";
 import { bytesOf, parseInPieces, seen } from "./pieces.ts";
 import { referenceRequest } from "./reference.ts";
 
@@ -191,5 +192,84 @@ describe("against the reference", () => {
       ),
       { numRuns: 5000 },
     );
+  });
+});
+
+describe("a head that reads one request after the other", () => {
+  const LINES = [
+    "GET / HTTP/1.1",
+    "GET /longer?target HTTP/1.1",
+    "POST / HTTP/1.0",
+    "POST http://other:81/x HTTP/1.1",
+    "OPTIONS * HTTP/1.1",
+  ];
+  const FIELDS = [
+    "",
+    "Host: h",
+    "Host: i",
+    "host: h",
+    "Host: h\r\nContent-Length: 5",
+    "Host: h\r\nContent-Length: 6",
+    "Host: h\r\nContent-Length: 5\r\nExpect: 100-continue",
+    "Host: h\r\nTransfer-Encoding: chunked",
+    "X-A: 1\r\nHost: h\r\nConnection: X-A, close",
+    "X-A: 1\r\nHost: h\r\nConnection: X-B, close",
+    "Host: h\r\nUpgrade: websocket\r\nConnection: upgrade",
+    "Host: h\r\nConnection: keep-alive",
+    `Host: h\r\nX-Long: ${"a".repeat(2040)}`,
+    `Host: h\r\nX-Long: ${"a".repeat(2039)}b`,
+  ];
+  const limits = { head: 2200, target: 100, fields: 4 };
+
+  /** All that anybody reads off a head. */
+  function read(head: RequestHead, verdict: number): object {
+    if (verdict !== DONE) return { verdict };
+    const { fields, expectsContinue, upgrade, form } = head;
+    const ids = Array.from({ length: fields.count }, (_, field) => fields.id(field));
+    const rest = head.bytes.toString("latin1", head.end, head.end + 5);
+    const known = fields.seen;
+    return { ...seen({ head, verdict }), expectsContinue, upgrade, form, ids, known, rest };
+  }
+
+  test("says of each what a new one says, and sees again what it has seen", () => {
+    let repeats = 0;
+    const request = fc.record({
+      line: fc.constantFrom(...LINES),
+      fields: fc.constantFrom(...FIELDS),
+      at: fc.nat(40),
+      cut: fc.nat(80),
+    });
+    const requests = fc.array(request, { minLength: 2, maxLength: 12 });
+    fc.assert(
+      fc.property(requests, (all) => {
+        const kept = new RequestHead();
+        let before = "";
+        for (const { line, fields, at, cut } of all) {
+          const text = `${line}\r\n${fields}${fields === "" ? "" : "\r\n"}\r\n`;
+          const bytes = bytesOf(`${"\xee".repeat(at)}${text}hello`);
+          const parse = (head: RequestHead): object => {
+            head.reset(at);
+            const end = at + text.length;
+            let verdict = head.parse(bytes, Math.min(at + cut, end), limits);
+            if (verdict === MORE) verdict = head.parse(bytes, bytes.length, limits);
+            return read(head, verdict);
+          };
+          const { version } = kept.fields;
+          const expected = parse(new RequestHead());
+          expect(parse(kept)).toEqual(expected);
+          // Whoever refuses a request parses no other.
+          if ("verdict" in expected) return;
+          const same = `${line.at(-1)} ${fields}`;
+          const repeated = kept.fields.version === version;
+          if (same !== before) expect(repeated).toBe(false);
+          if (repeated) repeats++;
+          before = same;
+          // As reading the body does.
+          kept.expectsContinue = false;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(repeats).toBeGreaterThan(100);
   });
 });
