@@ -54,7 +54,6 @@ const ANSWERS_AT = IN_FLIGHT + 1;
 const ANSWERS = DECISIONS.length * METHOD_CLASSES.length * STATUS_CLASSES.length;
 const ROW = Math.ceil((ANSWERS_AT + ANSWERS) / 16) * 16;
 
-const DECISION = new Map<DecisionName, number>(DECISIONS.map((name, index) => [name, index]));
 const METHOD = new Map<string, number>(METHODS.map((name, index) => [name, index]));
 
 const COLUMN = new Map<CounterName, number>(COUNTERS.map((name, column) => [name, column]));
@@ -63,6 +62,11 @@ const GAUGE = new Map<GaugeName, number>(GAUGES.map((name, column) => [name, col
 /** Column of a counter, for `add`: look it up once, when the module loads. */
 export function counter(name: CounterName): number {
   return COLUMN.get(name)!;
+}
+
+/** The answers to requests of that decision, for `answer`: as `counter`. */
+export function answersTo(decision: DecisionName): number {
+  return DECISIONS.indexOf(decision);
 }
 
 const UNREAD = new Map<number, number>(
@@ -123,10 +127,10 @@ export class MetricsTable {
     this.#own[UNREAD.get(status) ?? UNREAD_OTHER]!++;
   }
 
-  /** The same answer, by what was decided about its request, and by method. */
-  answer(decision: DecisionName, method: string, status: number): void {
+  /** The same answer, by what was decided about its request (`answersTo`), and by method. */
+  answer(decision: number, method: string, status: number): void {
     const methodClass = METHOD.get(method) ?? METHODS.length;
-    this.#own[answerColumn(DECISION.get(decision)!, methodClass, statusClass(status))]!++;
+    this.#own[answerColumn(decision, methodClass, statusClass(status))]!++;
   }
 
   began(): void {

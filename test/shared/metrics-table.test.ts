@@ -1,6 +1,11 @@
 import { expect, test } from "bun:test";
 import { COUNTERS, DECISIONS, METHOD_CLASSES, METHODS } from "../../src/shared/metric-columns.ts";
-import { counter, DURATION_BOUNDS, MetricsTable } from "../../src/shared/metrics-table.ts";
+import {
+  answersTo,
+  counter,
+  DURATION_BOUNDS,
+  MetricsTable,
+} from "../../src/shared/metrics-table.ts";
 
 function setUp() {
   const memory = MetricsTable.reserve({ workers: 2 });
@@ -74,7 +79,7 @@ test("answers are counted by decision, method and status, each in a cell of its 
     for (const [m, method] of methods.entries()) {
       for (let s = 0; s < 5; s++) {
         for (let i = 0; i <= d * 100 + m * 10 + s; i++) {
-          (i % 2 === 0 ? first : second).answer(decision, method, (s + 1) * 100 + 3);
+          (i % 2 === 0 ? first : second).answer(answersTo(decision), method, (s + 1) * 100 + 3);
         }
       }
     }

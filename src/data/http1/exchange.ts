@@ -91,10 +91,10 @@ export class Exchange {
   begin(status: number, reason: string, date = dateLine()): MessageWriter {
     return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2).phrase(date);
   }
-  /** The same with the whole status line, CRLF included. */
-  beginLine(status: number, line: Phrase): MessageWriter {
+  /** The same with what is known beforehand: status line and fields; for `sendWhole` to end. */
+  beginHead(status: number, head: Phrase): MessageWriter {
     this.status = status;
-    return this.#connection.writer.reset().phrase(line).phrase(dateLine());
+    return this.#connection.writer.reset().phrase(head).phrase(dateLine());
   }
   /** The same with a reason whose bytes are elsewhere. */
   beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {
@@ -122,6 +122,20 @@ export class Exchange {
     if (this.#answer !== Answer.NONE) return true;
     this.#frame(length);
     return this.#emit(bytes, start, end, last);
+  }
+
+  /** Sends head and body; the head told the body's length. Not for a status that can have none. */
+  sendWhole(body: Phrase): void {
+    if (this.#answer !== Answer.NONE) return;
+    const { writer } = this.#connection;
+    // Nothing is left to be framed.
+    this.#answer = Answer.BODILESS;
+    this.#connectionLine(this.#connection.staysOpen(false));
+    if (!this.head.isMethod("HEAD")) {
+      writer.phrase(body);
+      this.bodyBytes = body.length;
+    }
+    this.#emit(CRLF_BYTES, 0, 0, true);
   }
 
   /** More of the body. False: wait for `onDrain`. The bytes must not change afterwards. */
@@ -186,9 +200,15 @@ export class Exchange {
     } else {
       this.#answer = Answer.UNTIL_CLOSE;
     }
-    if (status === 101) writer.phrase(UPGRADE_LINE);
-    else if (!stays) writer.text("Connection: close\r\n");
-    else if (head.minor === 0) writer.text("Connection: keep-alive\r\n");
+    if (status === 101) writer.phrase(UPGRADE_LINE).copy(CRLF_BYTES, 0, 2);
+    else this.#connectionLine(stays);
+  }
+
+  /** The head's last line, and its end. */
+  #connectionLine(stays: boolean): void {
+    const { writer } = this.#connection;
+    if (!stays) writer.text("Connection: close\r\n");
+    else if (this.head.minor === 0) writer.text("Connection: keep-alive\r\n");
     writer.copy(CRLF_BYTES, 0, 2);
   }
 

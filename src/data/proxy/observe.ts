@@ -3,8 +3,7 @@
 // the access log.
 
 import type { Clock } from "../../shared/clock.ts";
-import type { DecisionName } from "../../shared/metric-columns.ts";
-import { counter, type MetricsTable } from "../../shared/metrics-table.ts";
+import { answersTo, counter, type MetricsTable } from "../../shared/metrics-table.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { Decision, Exchange } from "./exchange.ts";
@@ -17,12 +16,12 @@ const DECIDED: Readonly<Record<Decision, number>> = {
   bad: counter("requests_bad"),
   answered: counter("requests_answered"),
 };
-const NAMES: Readonly<Record<Decision, DecisionName>> = {
-  admitted: "admitted",
-  limited: "limited",
-  rejected: "rejected",
-  bad: "bad_request",
-  answered: "answered",
+const ANSWERED: Readonly<Record<Decision, number>> = {
+  admitted: answersTo("admitted"),
+  limited: answersTo("limited"),
+  rejected: answersTo("rejected"),
+  bad: answersTo("bad_request"),
+  answered: answersTo("answered"),
 };
 /** What the bucket said; no bucket was asked otherwise. */
 const LIMITER: Readonly<Record<"client" | "anonymous", Partial<Record<Decision, number>>>> = {
@@ -125,7 +124,7 @@ export class Observer {
   /** They go on to the client, or would have, had it not left. Once. */
   handedOn({ decision, method, status }: Exchange): void {
     this.#metrics.response("backend", status);
-    this.#metrics.answer(NAMES[decision], method, status);
+    this.#metrics.answer(ANSWERED[decision], method, status);
   }
 
   /** The gateway answers by itself. The time on the clock, ns. */
@@ -135,7 +134,7 @@ export class Observer {
     exchange.bytes = null;
     exchange.ownAnswer = true;
     this.#metrics.response("gateway", status);
-    this.#metrics.answer(NAMES[exchange.decision], exchange.method, status);
+    this.#metrics.answer(ANSWERED[exchange.decision], exchange.method, status);
     if (exchange.backend < 0) this.#metrics.observe("own", (now - exchange.startedAt) / SECOND);
     return now;
   }

@@ -60,24 +60,26 @@ export interface Pipeline {
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { config, clients, anonymous } = options;
+  const { config, clients, anonymous, tracing } = options;
   const trusted = new CidrSet(config.trustedProxies);
   const observer = new Observer(options);
   const attempts = new Attempts({ ...options, maxBody: config.maxBody, observer });
   const byFetch = new FetchRelay({ ...options, attempts, observer });
   const pooled = new PooledRelay({ ...options, attempts, observer });
-  const arrive = arrivals(options, trusted, observer);
+  // Who is sent to no backend has its place in a trace only for those that look on.
+  const watched = options.accessLog !== null || options.spans !== null;
+  const arrive = arrivals(options, trusted, observer, watched);
 
   return {
     relay(http) {
       const exchange = arrive(http);
-      const answer = gate(exchange) ?? attempts.first(exchange);
+      const answer = gate(exchange) ?? onward(exchange, http);
       if (answer === null) pooled.send(exchange, http);
       else answerBy(exchange, answer, http);
     },
     fetch(passage) {
       const exchange = arrive(passage.exchange);
-      const answer = gate(exchange) ?? attempts.first(exchange);
+      const answer = gate(exchange) ?? onward(exchange, passage.exchange);
       if (answer === null) void byFetch.send(exchange, passage);
       else answerBy(exchange, answer, passage.exchange);
       return TAKEN;
@@ -93,6 +95,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function gate(exchange: Exchange): responses.OwnAnswer | null {
     const answer = decide(exchange);
     observer.decided(exchange);
+    return answer;
+  }
+
+  /** The answer to a request for which there is no backend; null for one that has one to try. */
+  function onward(exchange: Exchange, { head }: HttpExchange): responses.OwnAnswer | null {
+    const answer = attempts.first(exchange);
+    if (answer === null && !watched) tracing.begin(exchange, head.fields);
     return answer;
   }
 
@@ -125,6 +134,7 @@ function arrivals(
   { clock, tracing }: Pick<PipelineOptions, "clock" | "tracing">,
   trusted: CidrSet,
   observer: Observer,
+  watched: boolean,
 ): (http: HttpExchange) => Exchange {
   const nextId = newRequestIds();
   return ({ head, peerAddress }) => {
@@ -132,7 +142,7 @@ function arrivals(
     const exchange = new Exchange(head, clock(), peerAddress, believed);
     if (believed) exchange.givenId = givenRequestId(exchange);
     if (exchange.givenId === null) nextId(exchange);
-    tracing.begin(exchange, head.fields);
+    if (watched) tracing.begin(exchange, head.fields);
     observer.began();
     return exchange;
   };

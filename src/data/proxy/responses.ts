@@ -15,14 +15,12 @@ type Header = readonly [name: string, value: string];
 
 export interface OwnAnswer {
   readonly status: number;
-  /** The status line, CRLF included. */
-  readonly line: Phrase;
-  /** Whole lines, each with CRLF. */
-  readonly lines: Phrase;
+  /** The status line and fields, among them the body's length; whole lines, each with CRLF. */
+  readonly head: Phrase;
   /** With the time until the bucket that was asked has a token, as `Retry-After`. */
   readonly retryAfter?: true;
   /** Empty, or a problem (RFC 9457). */
-  readonly body: Buffer<ArrayBuffer>;
+  readonly body: Phrase;
 }
 
 const PROBLEM: readonly Header[] = [
@@ -70,12 +68,7 @@ export const METHOD_NOT_ALLOWED = answer(
 );
 
 /** To an OPTIONS that is about the gateway and not about anything behind it (RFC 9110 §9.3.7). */
-export const OWN_OPTIONS: OwnAnswer = {
-  status: 200,
-  line: statusLine(200, "OK"),
-  lines: lines([ALLOW]),
-  body: Buffer.alloc(0),
-};
+export const OWN_OPTIONS = whole(200, "OK", [ALLOW], "");
 
 export const BAD_MAX_FORWARDS = answer(400, {
   title: "Bad Request",
@@ -125,32 +118,16 @@ export const GATEWAY_FAILED = answer(500, {
 });
 
 /** Nobody reads it: the client has left. The status is nginx's word for that in the access log. */
-export const CLIENT_LEFT: OwnAnswer = {
-  status: 499,
-  line: statusLine(499, "Client Closed Request"),
-  lines: new Phrase(""),
-  body: Buffer.alloc(0),
-};
+export const CLIENT_LEFT = whole(499, "Client Closed Request", [], "");
 
 const RETRY_AFTER = new Phrase("Retry-After: ");
 
 /** Begins and ends the answer on the connection. */
 export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {
-  const { status, line, body } = own;
-  const writer = http.beginLine(status, line).phrase(own.lines);
+  const writer = http.beginHead(own.status, own.head);
   if (own.retryAfter) writer.phrase(RETRY_AFTER).number(exchange.rateLimit.reset).text("\r\n");
   ownLines(writer, exchange);
-  http.send(body.length, body, 0, body.length, true);
-}
-
-function statusLine(status: number, reason: string): Phrase {
-  return new Phrase(`HTTP/1.1 ${status} ${reason}\r\n`);
-}
-
-function lines(headers: readonly Header[]): Phrase {
-  let text = "";
-  for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
-  return new Phrase(text);
+  http.sendWhole(own.body);
 }
 
 function answer(
@@ -159,6 +136,17 @@ function answer(
   headers: readonly Header[] = [],
 ): OwnAnswer {
   const reason = status === 401 ? "Unauthorized" : members.title;
-  const body = Buffer.from(problemBody(status, members));
-  return { status, line: statusLine(status, reason), lines: lines([...PROBLEM, ...headers]), body };
+  return whole(status, reason, [...PROBLEM, ...headers], problemBody(status, members));
+}
+
+function whole(
+  status: number,
+  reason: string,
+  headers: readonly Header[],
+  body: string,
+): OwnAnswer {
+  const length: Header = ["Content-Length", String(body.length)];
+  const lines = [...headers, length].map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = new Phrase(`HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}`);
+  return { status, head, body: new Phrase(body) };
 }

@@ -9,7 +9,7 @@ import { formatFor } from "../../../src/control/metrics/negotiate.ts";
 import { familyText, type MetricsFormat, metricsText } from "../../../src/control/metrics/text.ts";
 import { takeReading } from "../../../src/control/metrics/sources.ts";
 import { BackendTable } from "../../../src/shared/backend-table.ts";
-import { counter, MetricsTable } from "../../../src/shared/metrics-table.ts";
+import { answersTo, counter, MetricsTable } from "../../../src/shared/metrics-table.ts";
 import { ProcessState, READY } from "../../../src/shared/process-state.ts";
 
 // In CI the checker has to be there; elsewhere its absence skips one test.
@@ -52,10 +52,10 @@ function busy() {
   sources.state.setDatabaseUp(true);
   sources.state.setWorkers(2, 2);
   backendWorker.begin(0);
-  for (const table of [worker, main, worker]) table.answer("admitted", "GET", 200);
-  worker.answer("admitted", "PROPFIND", 207);
-  for (const method of ["POST", "GET"]) worker.answer("limited", method, 429);
-  worker.answer("rejected", "GET", 503);
+  for (const table of [worker, main, worker]) table.answer(answersTo("admitted"), "GET", 200);
+  worker.answer(answersTo("admitted"), "PROPFIND", 207);
+  for (const method of ["POST", "GET"]) worker.answer(answersTo("limited"), method, 429);
+  worker.answer(answersTo("rejected"), "GET", 503);
   worker.add(counter("limiter_client_limited"), 2);
   for (const seconds of [0.000_005, 0.000_03]) worker.observe("own", seconds);
   worker.response("gateway", 429);
