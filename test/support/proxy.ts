@@ -32,6 +32,8 @@ export interface ProxyOptions {
     streamIdleMs?: number;
   };
   readonly limits?: Partial<ServerLimits>;
+  /** `false`: there is no access log. */
+  readonly log?: false;
   /** Takes the spans; without it, none are recorded. */
   readonly spans?: SpanRecorder;
   /** Connection failures that make a backend unhealthy. */
@@ -100,7 +102,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     repeats: new RetryBudget(RetryBudget.reserve({ workers: 1 }), 0),
     metrics,
     clock,
-    accessLog,
+    accessLog: options.log === false ? null : accessLog,
     tracing: new Tracing({
       sampler: "parentbased_always_on",
       ratio: 1,

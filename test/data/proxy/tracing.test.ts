@@ -61,6 +61,19 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     },
   );
 
+  test("one starts or goes on also where nobody here looks on", async () => {
+    using backend = rawBackend();
+    await using proxy = startProxy({ transport, backends: [backend.url], log: false });
+    using client = await RawClient.connect(proxy.port);
+    await client.exchange(requestText("GET /"));
+    await client.exchange(requestText("GET /"));
+    await client.exchange(requestText("GET /", { traceparent: GIVEN }));
+    const places = backend.requests.map((request) => valuesOf(request, "traceparent"));
+    const own = expect.stringMatching(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/);
+    expect(places).toEqual([[own], [own], [GIVEN]]);
+    expect(places[0]).not.toEqual(places[1]!);
+  });
+
   test("two of them are none", async () => {
     using backend = rawBackend();
     await using proxy = startProxy({ transport, backends: [backend.url] });
