@@ -190,17 +190,42 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
   }
 
   /** A short answer: a stream for it would cost a fifth of what the request does. */
-  async #relayWhole(response: Response, fields: AnswerFields, length: number): Promise<PassageEnd> {
+  #relayWhole(
+    response: Response,
+    fields: AnswerFields,
+    length: number,
+  ): PassageEnd | Promise<PassageEnd> {
+    const reading = response.bytes();
+    const bytes = settled(reading);
+    // Mostly it came with the head.
+    return bytes === null
+      ? this.#relayLate(response, fields, length, reading)
+      : this.#sendWhole(response, fields, length, bytes);
+  }
+
+  async #relayLate(
+    response: Response,
+    fields: AnswerFields,
+    length: number,
+    reading: Promise<Uint8Array>,
+  ): Promise<PassageEnd> {
     try {
-      const { exchange } = this;
-      const bytes = bufferOf(await response.bytes());
-      if (exchange.over) return "left";
-      this.#begin(response, fields);
-      exchange.send(length, bytes, 0, bytes.length, true);
-      return "whole";
+      return this.#sendWhole(response, fields, length, await reading);
     } catch (error) {
       return this.#broke(error);
     }
+  }
+
+  #sendWhole(
+    response: Response,
+    fields: AnswerFields,
+    length: number,
+    bytes: Uint8Array,
+  ): PassageEnd {
+    if (this.exchange.over) return "left";
+    this.#begin(response, fields);
+    this.exchange.send(length, bufferOf(bytes), 0, bytes.length, true);
+    return "whole";
   }
 
   async #relayStream(

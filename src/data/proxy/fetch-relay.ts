@@ -15,7 +15,7 @@ import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import { begin, failureIn, failureOf, Fetching, type Forward } from "./forward.ts";
+import { begin, failureIn, failureOf, Fetching, finish, type Forward } from "./forward.ts";
 import { answerDrops, answerLines, RequestHeaders } from "./headers.ts";
 import type { Observer } from "./observe.ts";
 import type { Failure } from "./pick.ts";
@@ -46,6 +46,7 @@ export class FetchRelay {
       headLimit: timeouts.requestMs * 1e6,
       silenceLimit: (timeouts.streamIdleMs || Infinity) * 1e6,
       sessions: new Sessions(backends),
+      controllers: [],
     };
     this.#maxBody = maxBody === 0 ? Infinity : maxBody;
     this.#attempts = attempts;
@@ -74,7 +75,8 @@ export class FetchRelay {
           const fields = fieldsOf(response);
           failure = failureIn(response, fields, carried, this.#forward);
           if (failure === null) {
-            end = await this.#handOn(carried, response, fields);
+            const handed = this.#handOn(carried, response, fields);
+            end = typeof handed === "string" ? handed : await handed;
             break;
           }
         }
@@ -85,6 +87,7 @@ export class FetchRelay {
       this.#onError(error);
       carried.fail();
     }
+    finish(carried, end, this.#forward);
     carried.conclude(end);
     if (end === "broken") this.#attempts.broke(exchange);
     this.#attempts.over(exchange);
@@ -164,7 +167,6 @@ class Carried extends Fetching implements PassageListener {
   conclude(end: PassageEnd): void {
     const { exchange } = this;
     const { bodyBytes, refusal } = this.passage.exchange;
-    this.#deadlines.remove(this);
     this.#handedOn();
     if (exchange.bytes !== null) exchange.bytes = bodyBytes;
     if ((this.#left || end === "left") && refusal === 0) exchange.brokenBy = "client";

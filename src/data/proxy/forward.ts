@@ -4,7 +4,7 @@
 
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import type { AnswerFields, Passage } from "../http1/fetch-adapter.ts";
+import type { AnswerFields, Passage, PassageEnd } from "../http1/fetch-adapter.ts";
 import type { Failure } from "./pick.ts";
 import { type ForwardedBody, requestBody } from "./request-body.ts";
 import type { Sessions } from "./sessions.ts";
@@ -15,7 +15,12 @@ export interface Forward {
   readonly headLimit: number;
   readonly silenceLimit: number;
   readonly sessions: Sessions;
+  /** Their signals have aborted nothing; owned by this file. */
+  readonly controllers: AbortController[];
 }
+
+/** More are not kept for use again. */
+const MOST_CONTROLLERS = 256;
 
 /** An exchange that `fetch` carries, as its tries see it. */
 export class Fetching implements Waiting {
@@ -54,7 +59,7 @@ export class Fetching implements Waiting {
 /** Rejects, or throws, as `fetch` does; `failureOf` says what that means. The headers are prepared. */
 export function begin(fetching: Fetching, forward: Forward): Promise<Response> {
   const { exchange, headers } = fetching;
-  const controller = new AbortController();
+  const controller = forward.controllers.pop() ?? new AbortController();
   fetching.controller = controller;
   fetching.limit = forward.headLimit;
   forward.deadlines.add(fetching, exchange.sentAt);
@@ -90,6 +95,16 @@ export function failureIn(
   fetching.limit = forward.silenceLimit;
   forward.deadlines.renew(fetching);
   return null;
+}
+
+/** It is over. Of an answer that was read to its end nothing is left that a signal could end. */
+export function finish(fetching: Fetching, end: PassageEnd, forward: Forward): void {
+  forward.deadlines.remove(fetching);
+  const { answered, cancelled, controller, exchange } = fetching;
+  const read = answered !== null && end === "whole" && exchange.method !== "HEAD";
+  if (!read || cancelled !== null || controller === null) return;
+  fetching.controller = null;
+  if (forward.controllers.length < MOST_CONTROLLERS) forward.controllers.push(controller);
 }
 
 /** What it means that `begin` rejected. */

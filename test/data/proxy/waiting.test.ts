@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { OK, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
-import { RawClient } from "../../support/raw-client.ts";
+import { type RawAnswer, RawClient } from "../../support/raw-client.ts";
 
 describe.each(TRANSPORTS)("%s", (transport) => {
   const silent = (): void => {};
@@ -196,6 +196,41 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       client.leave();
       await backend.until(() => backend.open === 0);
       await proxy.idle();
+    });
+
+    test("takes only its own request along, not those before, beside and after it", async () => {
+      const held = Promise.withResolvers<void>();
+      using backend = rawBackend(async ({ target }, { write }) => {
+        if (target === "/held") await held.promise;
+        // All of these at once.
+        if (target === "/after") await backend.until(() => came("/after") === 12);
+        await write(OK);
+      });
+      const came = (path: string): number =>
+        backend.requests.filter(({ target }) => target === path).length;
+      await using proxy = startProxy({ transport, backends: [backend.url] });
+      const clients = await Promise.all(
+        Array.from({ length: 8 }, () => RawClient.connect(proxy.port)),
+      );
+      const ask = (client: RawClient, target: string): Promise<RawAnswer> =>
+        client.exchange(requestText(`GET ${target}`));
+      const all = async (from: readonly RawClient[], target: string): Promise<number[]> =>
+        (await Promise.all(from.map((client) => ask(client, target)))).map(({ status }) => status);
+      for (let round = 0; round < 3; round++) await all(clients, "/");
+      const [leaver, ...others] = clients;
+      await leaver!.send(requestText("GET /held"));
+      const answers = all(others, "/held");
+      await backend.until(() => came("/held") === clients.length);
+      const open = backend.open;
+      leaver!.leave();
+      await backend.until(() => backend.open === open - 1);
+      held.resolve();
+      expect(await answers).toEqual(others.map(() => 200));
+      while (others.length < 12) others.push(await RawClient.connect(proxy.port));
+      expect(await all(others, "/after")).toEqual(others.map(() => 200));
+      for (const client of others) client.leave();
+      await proxy.idle();
+      expect(proxy.metrics.total("client_aborts")).toBe(1);
     });
 
     test("leaves nothing in flight, whenever it was", async () => {
