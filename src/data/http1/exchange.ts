@@ -89,7 +89,7 @@ export class Exchange {
    * line, or none, where the fields that follow have one.
    */
   begin(status: number, reason: string, date = dateLine()): MessageWriter {
-    return this.#begin(status).text(reason).copy(CRLF_BYTES, 0, 2).phrase(date);
+    return this.#begin(status).text(reason).crlf().phrase(date);
   }
   /** The same with what is known beforehand: status line and fields; for `sendWhole` to end. */
   beginHead(status: number, head: Phrase): MessageWriter {
@@ -98,7 +98,7 @@ export class Exchange {
   }
   /** The same with a reason whose bytes are elsewhere. */
   beginRaw(status: number, bytes: Buffer, reasonStart: number, reasonEnd: number): MessageWriter {
-    return this.#begin(status).copy(bytes, reasonStart, reasonEnd).copy(CRLF_BYTES, 0, 2);
+    return this.#begin(status).copy(bytes, reasonStart, reasonEnd).crlf();
   }
   #begin(status: number): MessageWriter {
     this.status = status;
@@ -109,7 +109,7 @@ export class Exchange {
   sendInterim(): boolean {
     const { writer, wire } = this.#connection;
     this.status = 0;
-    writer.copy(CRLF_BYTES, 0, 2);
+    writer.crlf();
     if (this.#answer !== Answer.NONE || this.head.minor === 0) return true;
     return wire.write(writer.bytes, 0, writer.used, true);
   }
@@ -189,18 +189,18 @@ export class Exchange {
     const stays = this.#connection.staysOpen(length < 0 && head.minor === 0);
     if (silent || status === 304 || head.isMethod("HEAD")) {
       this.#answer = Answer.BODILESS;
-      if (!silent && length >= 0) writer.phrase(CONTENT_LENGTH).number(length).text("\r\n");
+      if (!silent && length >= 0) writer.phrase(CONTENT_LENGTH).number(length).crlf();
     } else if (length >= 0) {
       this.#answer = Answer.FIXED;
       this.#left = length;
-      writer.phrase(CONTENT_LENGTH).number(length).text("\r\n");
+      writer.phrase(CONTENT_LENGTH).number(length).crlf();
     } else if (head.minor === 1) {
       this.#answer = Answer.CHUNKED;
       writer.phrase(CHUNKED_LINE);
     } else {
       this.#answer = Answer.UNTIL_CLOSE;
     }
-    if (status === 101) writer.phrase(UPGRADE_LINE).copy(CRLF_BYTES, 0, 2);
+    if (status === 101) writer.phrase(UPGRADE_LINE).crlf();
     else this.#connectionLine(stays);
   }
 
@@ -209,7 +209,7 @@ export class Exchange {
     const { writer } = this.#connection;
     if (!stays) writer.text("Connection: close\r\n");
     else if (this.head.minor === 0) writer.text("Connection: keep-alive\r\n");
-    writer.copy(CRLF_BYTES, 0, 2);
+    writer.crlf();
   }
 
   /** Writes what the writer holds, then a piece of the body in its framing. */
@@ -230,7 +230,7 @@ export class Exchange {
       writer.reset();
       wire.write(bytes, start, start + size, false);
     } else if (size > 0) writer.copy(bytes, start, start + size);
-    if (chunked && size > 0) writer.copy(CRLF_BYTES, 0, 2);
+    if (chunked && size > 0) writer.crlf();
     if (chunked && last) writer.copy(LAST_CHUNK, 0, LAST_CHUNK.length);
     if (writer.used > 0) wire.write(writer.bytes, 0, writer.used, true);
     const free = wire.queued === 0;

@@ -59,7 +59,7 @@ export function beginRequest(
   writer.phrase(VERSION_AND_HOST);
   if (head.authorityStart === head.authorityEnd) writer.text(authority);
   else writer.copy(bytes, head.authorityStart, head.authorityEnd);
-  writer.text("\r\n");
+  writer.crlf();
   copyFields(
     writer,
     head.fields,
@@ -72,7 +72,7 @@ export function beginRequest(
 export function endRequest(writer: MessageWriter, head: RequestHead): void {
   if (head.length === CHUNKED) writer.phrase(CHUNKED_LINE);
   else if (head.length > 0 || head.fields.has(Field.CONTENT_LENGTH)) {
-    writer.phrase(CONTENT_LENGTH).number(head.length).text("\r\n");
+    writer.phrase(CONTENT_LENGTH).number(head.length).crlf();
   }
-  writer.text("\r\n");
+  writer.crlf();
 }

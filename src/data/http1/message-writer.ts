@@ -2,6 +2,7 @@
 // synchronous stretch and then free again, so that head and small body leave in one write and
 // nothing is allocated. Always holds: [0, used) is what the present message has so far.
 
+import { CR, LF } from "./bytes.ts";
 import type { Phrase } from "./phrase.ts";
 
 const INITIAL_BYTES = 64 * 1024;
@@ -36,6 +37,23 @@ export class MessageWriter {
     const { used } = this;
     this.eights(eights, 0, eights.length);
     // What fills the last of them does not count.
+    this.used = used + length;
+    return this;
+  }
+
+  crlf(): this {
+    this.reserve(2);
+    const { bytes, used } = this;
+    bytes[used] = CR;
+    bytes[used + 1] = LF;
+    this.used = used + 2;
+    return this;
+  }
+
+  /** The first `length` bytes, 0 to 8, of one of the eights. */
+  part(eights: Float64Array, at: number, length: number): this {
+    const { used } = this;
+    this.eights(eights, at, at + 1);
     this.used = used + length;
     return this;
   }

@@ -4,7 +4,7 @@
 // given up, never completed; after the end nothing is held.
 
 import type { Call, CallFailure, CallOwner } from "./call.ts";
-import { CHUNK_HEADER_BYTES, CRLF_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
+import { CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { ANSWER_DROPS, beginRequest, copyFields, endRequest } from "./forwarded-head.ts";
 import { Field, mask } from "./field-names.ts";
@@ -130,7 +130,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     writer.reserve(CHUNK_HEADER_BYTES);
     call.write(writer.bytes, 0, chunkHeader(writer.bytes, 0, end - start), false, true);
     call.write(bytes, start, end, false, false);
-    const tail = writer.reset().copy(CRLF_BYTES, 0, 2);
+    const tail = writer.reset().crlf();
     if (last) tail.copy(LAST_CHUNK, 0, LAST_CHUNK.length);
     return call.write(tail.bytes, 0, tail.used, last, true);
   }
@@ -143,7 +143,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
       writer.used = chunkHeader(writer.bytes, writer.used, end - start);
     }
     if (end > start) writer.copy(bytes, start, end);
-    if (chunked && end > start) writer.copy(CRLF_BYTES, 0, 2);
+    if (chunked && end > start) writer.crlf();
     if (chunked && last) writer.copy(LAST_CHUNK, 0, LAST_CHUNK.length);
   }
 

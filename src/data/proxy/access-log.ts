@@ -8,6 +8,7 @@ import { MessageWriter } from "../http1/message-writer.ts";
 import { Phrase } from "../http1/phrase.ts";
 import { TRACE_EIGHTS } from "../tracing/trace-context.ts";
 import type { Exchange } from "./exchange.ts";
+import { END_DIGITS, END_LINES } from "./request-ids.ts";
 
 export interface AccessLogOptions {
   readonly format: "json" | "text";
@@ -95,7 +96,7 @@ const jsonLine: Line = (writer, exchange, elapsed) => {
 /** One of ours needs no escape. */
 function requestId(writer: MessageWriter, { givenId, idStart, idEnd }: Exchange): void {
   if (givenId !== null) text(writer, givenId);
-  else writer.text('"').phrase(idStart).text(idEnd).text('"');
+  else writer.text('"').phrase(idStart.digits).part(END_LINES, idEnd, END_DIGITS).text('"');
 }
 
 /** A JSON string. What needs no escape, nearly everything, goes straight in. */

@@ -4,9 +4,9 @@
 // stands elsewhere.
 
 import { latin1 } from "../http1/bytes.ts";
-import { Phrase } from "../http1/phrase.ts";
 import { TracePlace } from "../tracing/tracing.ts";
 import { newRateLimit, type PolicyName, type RateLimit } from "./ratelimit-headers.ts";
+import { endOf, NO_ID } from "./request-ids.ts";
 
 /**
  * What became of the request at the gate. Before anyone asked who sent it: `bad` was refused,
@@ -31,8 +31,6 @@ export interface Asked {
   };
 }
 
-const NO_ID = new Phrase("");
-
 export class Exchange extends TracePlace {
   readonly method: string;
   /** Good until the exchange is over. */
@@ -45,7 +43,7 @@ export class Exchange extends TracePlace {
   readonly trusted: boolean;
   /** Its id in two parts, of which the first is the same for many; or as a trusted proxy gave it. */
   idStart = NO_ID;
-  idEnd = "";
+  idEnd = 0;
   givenId: string | null = null;
 
   /** The registered client's slot; good until this turn of the event loop ends. -1: anonymous. */
@@ -119,6 +117,6 @@ export class Exchange extends TracePlace {
   }
 
   get requestId(): string {
-    return this.givenId ?? this.idStart.text + this.idEnd;
+    return this.givenId ?? this.idStart.digits.text + endOf(this.idEnd);
   }
 }

@@ -10,6 +10,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import { rateLimitLines } from "./ratelimit-headers.ts";
+import { END_LINE_BYTES, END_LINES } from "./request-ids.ts";
 import { SPAN_EIGHTS, TRACE_EIGHTS } from "../tracing/trace-context.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
@@ -56,19 +57,16 @@ export const ANSWER_DROPS = mask(Field.X_REQUEST_ID);
 export function requestLines(writer: MessageWriter, exchange: Exchange, head: RequestHead): void {
   const { trusted, peer } = exchange;
   const { fields } = head;
-  writer.phrase(FORWARDED_FOR).text(forwardedFor(exchange, head)).text(peer).text("\r\n");
+  writer.phrase(FORWARDED_FOR).text(forwardedFor(exchange, head)).text(peer).crlf();
   if (!trusted || !fields.has(Field.X_FORWARDED_PROTO)) writer.phrase(FORWARDED_PROTO);
   if (head.authorityEnd > head.authorityStart && !(trusted && fields.has(Field.X_FORWARDED_HOST))) {
-    writer
-      .phrase(FORWARDED_HOST)
-      .copy(head.bytes, head.authorityStart, head.authorityEnd)
-      .text("\r\n");
+    writer.phrase(FORWARDED_HOST).copy(head.bytes, head.authorityStart, head.authorityEnd).crlf();
   }
   writer.phrase(head.minor === 1 ? VIA_1_1 : VIA_1_0);
   idLine(writer, exchange);
   if (exchange.traced) traceLine(writer, exchange);
   if (exchange.maxForwards >= 0) {
-    writer.text("Max-Forwards: ").number(exchange.maxForwards).text("\r\n");
+    writer.text("Max-Forwards: ").number(exchange.maxForwards).crlf();
   }
 }
 
@@ -80,10 +78,8 @@ function traceLine(writer: MessageWriter, exchange: Exchange): void {
 }
 
 function idLine(writer: MessageWriter, { givenId, idStart, idEnd }: Exchange): void {
-  writer.phrase(REQUEST_ID);
-  if (givenId === null) writer.phrase(idStart).text(idEnd);
-  else writer.text(givenId);
-  writer.text("\r\n");
+  if (givenId === null) writer.phrase(idStart.line).part(END_LINES, idEnd, END_LINE_BYTES);
+  else writer.phrase(REQUEST_ID).text(givenId).crlf();
 }
 
 /** A proxy must date what came without a date (RFC 9110 §6.6.1). */

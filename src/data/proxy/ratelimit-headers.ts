@@ -38,21 +38,53 @@ export function fillRateLimit(fields: RateLimit, take: Take, admitted: boolean):
 
 /** `RateLimit-Policy: "client";q=100;w=20` and `RateLimit: "client";r=49;t=11`, each with CRLF. */
 export function rateLimitLines(writer: MessageWriter, name: PolicyName, fields: RateLimit): void {
-  const { policy, state } = LINES[name];
-  writer.phrase(policy).number(fields.quota).phrase(WINDOW).number(fields.window);
-  writer.phrase(state).number(fields.remaining).phrase(RESET).number(fields.reset).text("\r\n");
+  const { quota, window, remaining, reset } = fields;
+  const start = LINES[name].of(quota, window);
+  if (start === null) LINES[name].write(writer, quota, window);
+  else writer.phrase(start);
+  writer.number(remaining).phrase(RESET).number(reset).crlf();
 }
 
-const LINES = { client: linesOf("client"), anonymous: linesOf("anonymous") };
+/** Limits whose lines are kept, in places by their numbers; many clients share few plans. */
+const PLACES = 64;
+
+/** All before what is left, of one policy. */
+class PolicyLines {
+  readonly #policy: Phrase;
+  readonly #state: Phrase;
+  readonly #quotas = new Float64Array(PLACES).fill(-1);
+  readonly #windows = new Float64Array(PLACES);
+  readonly #made = Array.from({ length: PLACES }, (): Phrase | null => null);
+
+  constructor(name: PolicyName) {
+    this.#policy = new Phrase(`RateLimit-Policy: "${name}";q=`);
+    this.#state = new Phrase(`\r\nRateLimit: "${name}";r=`);
+  }
+
+  /** Made for a limit that comes twice in a row at its place; null: it has to be written. */
+  of(quota: number, window: number): Phrase | null {
+    const at = (quota ^ (window * 7)) & (PLACES - 1);
+    if (this.#quotas[at] !== quota || this.#windows[at] !== window) {
+      this.#quotas[at] = quota;
+      this.#windows[at] = window;
+      this.#made[at] = null;
+      return null;
+    }
+    return (this.#made[at] ??= this.#make(quota, window));
+  }
+
+  #make(quota: number, window: number): Phrase {
+    return new Phrase(`${this.#policy.text}${quota};w=${window}${this.#state.text}`);
+  }
+
+  write(writer: MessageWriter, quota: number, window: number): void {
+    writer.phrase(this.#policy).number(quota).phrase(WINDOW).number(window).phrase(this.#state);
+  }
+}
+
+const LINES = { client: new PolicyLines("client"), anonymous: new PolicyLines("anonymous") };
 const WINDOW = new Phrase(";w=");
 const RESET = new Phrase(";t=");
-
-function linesOf(name: PolicyName): { readonly policy: Phrase; readonly state: Phrase } {
-  return {
-    policy: new Phrase(`RateLimit-Policy: "${name}";q=`),
-    state: new Phrase(`\r\nRateLimit: "${name}";r=`),
-  };
-}
 
 /** Retry-After in seconds (RFC 9110 §10.2.3): rounded up, at least 1. */
 export function retryAfter(take: Take): number {

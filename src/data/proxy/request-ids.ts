@@ -2,14 +2,41 @@
 // not meant to be secret. Each worker has its own source. They are given in two parts, as a string
 // put together for each request would cost more than everything else about it.
 
-import { Phrase } from "../http1/phrase.ts";
+import { eightsOf, Phrase } from "../http1/phrase.ts";
 
-/** The last digits of all ids, made once. */
-const ENDS = Array.from({ length: 4096 }, (_, at) => at.toString(16).padStart(3, "0"));
+/** Digits of an id's second part. */
+export const END_DIGITS = 3;
+const ENDS = 16 ** END_DIGITS;
+const EIGHT = 8;
+
+/** The second parts of all ids in eights, each with the CRLF that follows it in a header. */
+export const END_LINES = eightsOf(
+  Array.from({ length: ENDS }, (_, at) => `${endOf(at)}\r\n`.padEnd(EIGHT, "\0")).join(""),
+);
+export const END_LINE_BYTES = END_DIGITS + 2;
+
+/** The first part of an id, the same for thousands of requests. */
+export class IdStart {
+  readonly digits: Phrase;
+  /** As the beginning of a header line. */
+  readonly line: Phrase;
+
+  constructor(digits: string) {
+    this.digits = new Phrase(digits);
+    this.line = new Phrase(`X-Request-Id: ${digits}`);
+  }
+}
+
+export const NO_ID = new IdStart("");
 
 interface Identified {
-  idStart: Phrase;
-  idEnd: string;
+  idStart: IdStart;
+  /** Which of the second parts: `endOf` as digits, `END_LINES` as bytes. */
+  idEnd: number;
+}
+
+export function endOf(at: number): string {
+  return at.toString(16).padStart(END_DIGITS, "0");
 }
 
 /** `3f9c2b7e1a5d8046-000000000001`: 64 random bits of this worker, then a count. */
@@ -19,15 +46,15 @@ export function newRequestIds(): (exchange: Identified) => void {
   let start = startOf(random, turn);
   let count = 0;
   return (exchange) => {
-    if (++count === ENDS.length) {
+    if (++count === ENDS) {
       count = 0;
       start = startOf(random, ++turn);
     }
     exchange.idStart = start;
-    exchange.idEnd = ENDS[count]!;
+    exchange.idEnd = count;
   };
 }
 
-function startOf(random: string, turn: number): Phrase {
-  return new Phrase(`${random}-${turn.toString(16).padStart(9, "0")}`);
+function startOf(random: string, turn: number): IdStart {
+  return new IdStart(`${random}-${turn.toString(16).padStart(9, "0")}`);
 }

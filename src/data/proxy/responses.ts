@@ -125,7 +125,7 @@ const RETRY_AFTER = new Phrase("Retry-After: ");
 /** Begins and ends the answer on the connection. */
 export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): void {
   const writer = http.beginHead(own.status, own.head);
-  if (own.retryAfter) writer.phrase(RETRY_AFTER).number(exchange.rateLimit.reset).text("\r\n");
+  if (own.retryAfter) writer.phrase(RETRY_AFTER).number(exchange.rateLimit.reset).crlf();
   ownLines(writer, exchange);
   http.sendWhole(own.body);
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createAccessLog, redact } from "../../../src/data/proxy/access-log.ts";
-import { eightsOf, Phrase } from "../../../src/data/http1/phrase.ts";
+import { eightsOf } from "../../../src/data/http1/phrase.ts";
 import { type Asked, Exchange } from "../../../src/data/proxy/exchange.ts";
+import { IdStart } from "../../../src/data/proxy/request-ids.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { OK, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
@@ -106,7 +107,7 @@ describe("a line of the access log", () => {
     const elapsed = fc.nat(1e15);
     const id = fc.oneof(
       anything.map((givenId) => ({ givenId })),
-      fc.constant({ idStart: new Phrase("0123456789abcdef-000000000"), idEnd: "00f" }),
+      fc.constant({ idStart: new IdStart("0123456789abcdef-000000000"), idEnd: 15 }),
     );
     fc.assert(
       fc.property(values, id, anything, elapsed, (given, ids, target, ns) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { MessageWriter } from "../../../src/data/http1/message-writer.ts";
 import {
   fillRateLimit,
@@ -25,6 +26,33 @@ function linesOf(name: PolicyName, asked: Take, admitted: boolean): [string, str
 const policyField = (name: PolicyName, asked: Take) => linesOf(name, asked, true)[0];
 const admittedField = (name: PolicyName, asked: Take) => linesOf(name, asked, true)[1];
 const limitedField = (name: PolicyName, asked: Take) => linesOf(name, asked, false)[1];
+
+test("whatever limits come after one another, each is told as it is", () => {
+  // Some of them share their place among those that are kept, and some come again.
+  const quota = fc.constantFrom(1, 2, 3, 65, 100, 1e6, 3e9, 999_999_999_999_999);
+  const asked = fc.record({
+    name: fc.constantFrom("client" as const, "anonymous" as const),
+    quota,
+    window: fc.constantFrom(1, 2, 20, 66, 1e9, 999_999_999_999_999),
+    remaining: fc.nat(3),
+    reset: fc.nat(3),
+    times: fc.integer({ min: 1, max: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 20 }), (all) => {
+      for (const { name, times, ...fields } of all) {
+        for (let time = 0; time < times; time++) {
+          const writer = new MessageWriter();
+          rateLimitLines(writer, name, fields);
+          expect(writer.bytes.toString("latin1", 0, writer.used)).toBe(
+            `RateLimit-Policy: "${name}";q=${fields.quota};w=${fields.window}\r\n` +
+              `RateLimit: "${name}";r=${fields.remaining};t=${fields.reset}\r\n`,
+          );
+        }
+      }
+    }),
+  );
+});
 
 describe("the RateLimit fields round against the client", () => {
   test("tokens down, seconds up", () => {
