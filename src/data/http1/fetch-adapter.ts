@@ -1,6 +1,6 @@
 // Serves exchanges by a function of fetch's shape: for control routes and Elysia. A request that
 // cannot be said as a `Request` is told apart before (`sayable.ts`). A real `Request` is made only
-// where one is read: of a proxied request Elysia looks at the method and the URL, and the answers
+// where one is read: of a proxied request Elysia looks at the method and a URL, and the answers
 // that the gateway makes itself never become a `Response`.
 
 import { peek } from "bun";
@@ -11,8 +11,7 @@ import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts
 import { reasonOf } from "./reasons.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
-import type { RequestHead } from "./request-head.ts";
-import { requestFor, type Sayable, type Unfit, unfitOf } from "./sayable.ts";
+import { requestFor, type Unfit, unfitOf } from "./sayable.ts";
 import { WORTH_RELEASING } from "./wire.ts";
 
 /** How an answer ended: `left` by the client, or `broken` at its source. */
@@ -39,7 +38,7 @@ export interface PassageListener {
 /** An exchange on its way through a function of fetch's shape; as much of a `Request` as a router reads. */
 export interface Passage {
   readonly method: string;
-  /** Absolute; path and query are the target's own. */
+  /** For a router, which is asked when the way is decided: the same for all, not the request's. */
   readonly url: string;
   /** A new one each time; only one of them may be read. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
@@ -77,6 +76,7 @@ export interface FetchHandlerOptions extends Omit<PassageHandlerOptions, "handle
   readonly fetch: (request: Request, passage: Passage) => Response | Promise<Response>;
 }
 
+const ANY_URL = "http://gateway/";
 const NOTHING = Buffer.alloc(0);
 const NO_LINE = new Phrase("");
 const NEXT_TURN = Promise.resolve();
@@ -96,7 +96,7 @@ export function toFetchHandler(options: FetchHandlerOptions): (exchange: Exchang
   const { fetch, onUnfit, onError } = options;
   return (exchange) => {
     const passage = new FetchPassage(exchange, onError);
-    const request = requestFor(passage);
+    const request = requestFor(exchange.head, passage.body);
     if (request instanceof Request) passage.run(() => fetch(request, passage));
     else onUnfit(exchange, request);
   };
@@ -107,20 +107,18 @@ export function toPassageHandler(options: PassageHandlerOptions): (exchange: Exc
   const { handle, onUnfit, onError } = options;
   return (exchange) => {
     const passage = new FetchPassage(exchange, onError);
-    const unfit = unfitOf(passage);
+    const unfit = unfitOf(exchange.head);
     if (unfit === null) passage.run(handle);
     else onUnfit(exchange, unfit);
   };
 }
 
-class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
+class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   readonly exchange: Exchange;
   readonly method: string;
-  readonly url: string;
+  readonly url = ANY_URL;
   listener: PassageListener | null = null;
   maxBody = Infinity;
-  readonly target: string;
-  readonly host: string;
   readonly #onError: (error: unknown) => void;
   #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
@@ -128,18 +126,10 @@ class FetchPassage implements Passage, Sayable, ExchangeOwner, BodyConsumer {
   #drops: Drops = FRAMING;
 
   constructor(exchange: Exchange, onError: (error: unknown) => void) {
-    const { method, target, host } = exchange.head;
     this.exchange = exchange;
-    this.method = method;
-    this.url = `http://${host === "" ? "localhost" : host}${target}`;
-    this.target = target;
-    this.host = host;
+    this.method = exchange.head.method;
     this.#onError = onError;
     exchange.owner = this;
-  }
-
-  get head(): RequestHead {
-    return this.exchange.head;
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {

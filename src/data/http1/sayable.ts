@@ -2,20 +2,9 @@
 // something: Bun turns unknown methods into GET, drops bodies of GET, and rewrites targets. What cannot
 // is told apart here; what obviously can is told in one look at its bytes, without a `Request`.
 
+import { begins, latin1 } from "./bytes.ts";
 import { Field, HOP_BY_HOP, mask } from "./field-names.ts";
 import type { RequestHead } from "./request-head.ts";
-
-/** What a `Request` is made of. */
-export interface Sayable {
-  readonly head: RequestHead;
-  readonly method: string;
-  /** Absolute: `host` and `target`, or a name of no meaning where there is no host. */
-  readonly url: string;
-  readonly target: string;
-  readonly host: string;
-  /** Made when asked for. */
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
-}
 
 /** Why a request cannot pass. */
 export interface Unfit {
@@ -46,25 +35,28 @@ for (const byte of Buffer.from("/.%")) URL_BYTES[byte] = AFTER_NO_SLASH;
 const DROPS = HOP_BY_HOP | mask(Field.TRANSFER_ENCODING, Field.EXPECT, Field.HOST);
 
 /** Why it cannot be said; null when it can. */
-export function unfitOf(asked: Sayable): Unfit | null {
-  const { head, method, host } = asked;
+export function unfitOf(head: RequestHead): Unfit | null {
   const common = head.length === 0 ? COMMON : COMMON_WITH_BODY;
   const few = head.fields.count <= MOST_FIELDS;
-  if (few && common.has(method) && isPlain(head) && isUrlHost(host)) return null;
-  const request = requestFor(asked);
+  if (few && common.has(head.method) && isPlain(head) && hasUrlHost(head)) return null;
+  const request = requestFor(head, null);
   return request instanceof Request ? null : request;
 }
 
 /** It, as a `Request`; or why there is none. */
-export function requestFor(asked: Sayable): Request | Unfit {
-  const { head, method, target, url } = asked;
+export function requestFor(
+  head: RequestHead,
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+): Request | Unfit {
+  const { method, target } = head;
   if (head.fields.count > MOST_FIELDS) {
     return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);
   }
   if (head.length !== 0 && (method === "GET" || method === "HEAD")) {
     return unfit(400, `A body on ${method} is not forwarded; send it with another method.`);
   }
-  const request = requestOf(url, { method, headers: headersOf(head), body: asked.body });
+  const url = urlOf(head);
+  const request = requestOf(url, { method, headers: headersOf(head), body });
   if (request === null && !URL.canParse(url)) {
     return unfit(400, "The Host makes no URL, such as an address with a number too large.");
   }
@@ -93,13 +85,21 @@ function isPlain({ bytes, pathStart, targetEnd, plainTarget }: RequestHead): boo
   return true;
 }
 
-/** Most requests are for the host of the one before. Empty: of the backend's choice. */
-let lastUrlHost = "";
+/** Absolute: what the request is for, or a name of no meaning where there is no host. */
+function urlOf({ host, target }: RequestHead): string {
+  return `http://${host === "" ? "localhost" : host}${target}`;
+}
 
-function isUrlHost(host: string): boolean {
-  if (host === lastUrlHost || host === "") return true;
-  if (!URL.canParse(`http://${host}`)) return false;
-  lastUrlHost = host;
+/** Most requests are for the host of the one before. */
+let lastUrlHost = Buffer.alloc(0);
+
+/** No host at all is one of the backend's choice. */
+function hasUrlHost({ bytes, authorityStart, authorityEnd }: RequestHead): boolean {
+  const length = authorityEnd - authorityStart;
+  if (length === 0) return true;
+  if (length === lastUrlHost.length && begins(bytes, authorityStart, lastUrlHost)) return true;
+  if (!URL.canParse(`http://${latin1(bytes, authorityStart, authorityEnd)}`)) return false;
+  lastUrlHost = Buffer.from(bytes.subarray(authorityStart, authorityEnd));
   return true;
 }
 
