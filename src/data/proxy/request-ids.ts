@@ -2,7 +2,8 @@
 // not meant to be secret. Each worker has its own source. They are given in two parts, as a string
 // put together for each request would cost more than everything else about it.
 
-import { eightsOf, Phrase } from "../http1/phrase.ts";
+import { CR, LF } from "../http1/bytes.ts";
+import { Phrase } from "../http1/phrase.ts";
 
 /** Digits of an id's second part. */
 export const END_DIGITS = 3;
@@ -10,10 +11,22 @@ const ENDS = 16 ** END_DIGITS;
 const EIGHT = 8;
 
 /** The second parts of all ids in eights, each with the CRLF that follows it in a header. */
-export const END_LINES = eightsOf(
-  Array.from({ length: ENDS }, (_, at) => `${endOf(at)}\r\n`.padEnd(EIGHT, "\0")).join(""),
-);
+export const END_LINES = endLines();
 export const END_LINE_BYTES = END_DIGITS + 2;
+
+/** Byte by byte: as strings they would take 3 ms of every start. */
+function endLines(): Float64Array {
+  const digits = Buffer.from("0123456789abcdef");
+  const bytes = new Uint8Array(ENDS * EIGHT);
+  for (let end = 0, at = 0; end < ENDS; end++, at += EIGHT) {
+    bytes[at] = digits[end >> 8]!;
+    bytes[at + 1] = digits[(end >> 4) & 15]!;
+    bytes[at + 2] = digits[end & 15]!;
+    bytes[at + 3] = CR;
+    bytes[at + 4] = LF;
+  }
+  return new Float64Array(bytes.buffer);
+}
 
 /** The first part of an id, the same for thousands of requests. */
 export class IdStart {
