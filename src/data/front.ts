@@ -2,7 +2,6 @@
 // by which transport. Decided once, on the bytes of the target that will also be forwarded. Built
 // once per worker.
 
-import { problemBody } from "../shared/problem.ts";
 import { begins } from "./http1/bytes.ts";
 import type { Exchange } from "./http1/exchange.ts";
 import {
@@ -15,6 +14,7 @@ import type { RequestHead } from "./http1/request-head.ts";
 import type { Unfit } from "./http1/sayable.ts";
 import { Form } from "./http1/target.ts";
 import { reasonOf } from "./http1/reasons.ts";
+import { problemAnswer } from "./http1/whole-answer.ts";
 import type { Pipeline } from "./proxy/pipeline.ts";
 import { wantsUpgrade } from "./proxy/upgrade.ts";
 
@@ -72,10 +72,7 @@ function isForBackend(head: RequestHead): boolean {
 }
 
 function refuseControl(exchange: Exchange, { status, detail }: Unfit): void {
-  const title = reasonOf(status);
-  const body = Buffer.from(problemBody(status, { title, detail }));
-  exchange
-    .begin(status, title)
-    .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
-  exchange.send(body.length, body, 0, body.length, true);
+  const { head, body } = problemAnswer(status, { title: reasonOf(status), detail });
+  exchange.beginHead(status, head);
+  exchange.sendWhole(body);
 }

@@ -60,8 +60,13 @@ export function spells(bytes: Uint8Array, start: number, end: number, lower: str
  * Whether the bytes from `start` on are `prefix`. In a loop: most differ in one of the first, and a
  * call of the engine costs more. Bytes that are not there match none.
  */
-export function begins(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
-  for (let at = 0; at < prefix.length; at++) {
+export function begins(
+  bytes: Uint8Array,
+  start: number,
+  prefix: Uint8Array,
+  length = prefix.length,
+): boolean {
+  for (let at = 0; at < length; at++) {
     if (bytes[start + at] !== prefix[at]) return false;
   }
   return true;

@@ -173,7 +173,6 @@ export class ChunkedDecoder {
   }
 }
 
-export const CRLF_BYTES = Buffer.from("\r\n");
 export const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 /** The most bytes that `chunkHeader` writes. */
 export const CHUNK_HEADER_BYTES = 16;

@@ -2,7 +2,7 @@
 // request; used by one owner. Always holds: after `end` or `abort` nothing done to it reaches the
 // connection, so a late callback can never touch the next request's answer.
 
-import { CRLF_BYTES, CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
+import { CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
 import type { Connection } from "./connection.ts";
 import { dateLine } from "./date.ts";
 import { CHUNKED_LINE, CONTENT_LENGTH, UPGRADE_LINE } from "./framing-lines.ts";
@@ -25,6 +25,7 @@ export const UNKNOWN_LENGTH = -1;
 /** Body pieces up to this leave in one write with what surrounds them; larger ones are not copied. */
 const COPY_BELOW = 16_384;
 
+const NOTHING = Buffer.alloc(0);
 const VERSION = new Phrase("HTTP/1.1 ");
 
 enum Answer {
@@ -135,7 +136,7 @@ export class Exchange {
       writer.phrase(body);
       this.bodyBytes = body.length;
     }
-    this.#emit(CRLF_BYTES, 0, 0, true);
+    this.#emit(NOTHING, 0, 0, true);
   }
 
   /** More of the body. False: wait for `onDrain`. The bytes must not change afterwards. */
@@ -156,7 +157,7 @@ export class Exchange {
   }
 
   end(): void {
-    this.write(CRLF_BYTES, 0, 0, true);
+    this.write(NOTHING, 0, 0, true);
   }
 
   /** Gives the exchange up. A client that got part of an answer sees that it is truncated. */

@@ -4,7 +4,6 @@
 // that the gateway makes itself never become a `Response`.
 
 import { peek } from "bun";
-import { problemBody } from "../../shared/problem.ts";
 import { dateLine } from "./date.ts";
 import { Phrase } from "./phrase.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
@@ -12,6 +11,7 @@ import { reasonOf } from "./reasons.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import { requestFor, type Unfit, unfitOf } from "./sayable.ts";
+import { GATEWAY_FAILED } from "./whole-answer.ts";
 import { WORTH_RELEASING } from "./wire.ts";
 
 /** How an answer ended: `left` by the client, or `broken` at its source. */
@@ -80,7 +80,6 @@ const ANY_URL = "http://gateway/";
 const NOTHING = Buffer.alloc(0);
 const NO_LINE = new Phrase("");
 const NEXT_TURN = Promise.resolve();
-const BUG = failure(500, "Internal Server Error", "The gateway failed.");
 /** Bytes of an answer that is handed on whole, its head in one write with it. */
 const ONE_WRITE = 65_536;
 
@@ -156,8 +155,13 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
 
   relay(response: Response, fields: AnswerFields, drops: Drops): PassageEnd | Promise<PassageEnd> {
-    const { exchange } = this;
     this.#drops = drops;
+    const end = this.#relay(response, fields);
+    return typeof end === "string" ? end : end.catch((error: unknown) => this.#broke(error));
+  }
+
+  #relay(response: Response, fields: AnswerFields): PassageEnd | Promise<PassageEnd> {
+    const { exchange } = this;
     if (exchange.over) {
       void response.body?.cancel().catch(ignore);
       return "left";
@@ -170,7 +174,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     }
     const { body } = response;
     if (body !== null && !(toHead && length >= 0)) {
-      return this.#relayStream(response, fields, body, length);
+      return this.#relayPieces(response, fields, body, length);
     }
     this.#begin(response, fields);
     // Without a body there, no length means 0; where none could be (RFC 9110 §8.6), it means none.
@@ -189,21 +193,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     const bytes = settled(reading);
     // Mostly it came with the head.
     return bytes === null
-      ? this.#relayLate(response, fields, length, reading)
+      ? reading.then((late) => this.#sendWhole(response, fields, length, late))
       : this.#sendWhole(response, fields, length, bytes);
-  }
-
-  async #relayLate(
-    response: Response,
-    fields: AnswerFields,
-    length: number,
-    reading: Promise<Uint8Array>,
-  ): Promise<PassageEnd> {
-    try {
-      return this.#sendWhole(response, fields, length, await reading);
-    } catch (error) {
-      return this.#broke(error);
-    }
   }
 
   #sendWhole(
@@ -216,19 +207,6 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     this.#begin(response, fields);
     this.exchange.send(length, bufferOf(bytes), 0, bytes.length, true);
     return "whole";
-  }
-
-  async #relayStream(
-    response: Response,
-    fields: AnswerFields,
-    body: ReadableStream<Uint8Array>,
-    length: number,
-  ): Promise<PassageEnd> {
-    try {
-      return await this.#relayPieces(response, fields, body, length);
-    } catch (error) {
-      return this.#broke(error);
-    }
   }
 
   async #relayPieces(
@@ -282,11 +260,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     if (exchange.status !== 0) exchange.abort();
     else if (this.listener !== null) this.listener.onBroken();
     else {
-      const { status, title, body } = BUG;
-      exchange
-        .begin(status, title)
-        .text("Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
-      exchange.send(body.length, body, 0, body.length, true);
+      exchange.beginHead(GATEWAY_FAILED.status, GATEWAY_FAILED.head);
+      exchange.sendWhole(GATEWAY_FAILED.body);
     }
     return "broken";
   }
@@ -384,7 +359,3 @@ function settled<T>(promise: Promise<T>): T | null {
 }
 
 function ignore(): void {}
-
-function failure(status: number, title: string, detail: string) {
-  return { status, title, body: Buffer.from(problemBody(status, { title, detail })) };
-}

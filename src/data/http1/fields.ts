@@ -4,7 +4,7 @@
 // Whoever keeps a connection mostly sends the same fields with each message: those of the last one
 // are kept, and what is the same byte for byte is not parsed again.
 
-import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE, latin1, spells } from "./bytes.ts";
+import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE, begins, latin1, spells } from "./bytes.ts";
 import { fieldId, type FieldId } from "./field-names.ts";
 
 /** What a parser answers: MORE bytes are needed, DONE, or the status that refuses the message. */
@@ -69,7 +69,7 @@ export class Fields {
   #repeats(bytes: Buffer, stop: number): boolean {
     const start = this.next;
     const length = this.#keptLength;
-    if (start + length > stop || !sameBytes(this.#kept, bytes, start, length)) {
+    if (start + length > stop || !begins(bytes, start, this.#kept, length)) {
       this.#keptLength = 0;
       return false;
     }
@@ -206,11 +206,6 @@ export class Fields {
     }
     return all;
   }
-}
-
-function sameBytes(kept: Buffer, bytes: Buffer, start: number, length: number): boolean {
-  for (let at = 0; at < length; at++) if (kept[at] !== bytes[start + at]) return false;
-  return true;
 }
 
 function nameFault(bytes: Buffer, start: number, at: number): string {

@@ -1,7 +1,7 @@
 // Text that is written again and again, kept as numbers of eight bytes each and written as such: one
 // character after the other would take six times as long. Constant after making.
 
-const EIGHT = 8;
+export const EIGHT = 8;
 
 /** ASCII in eights; see `Phrase.eights`. */
 export function eightsOf(text: string): Float64Array<ArrayBuffer> {

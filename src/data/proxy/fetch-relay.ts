@@ -5,7 +5,6 @@
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../shared/clock.ts";
 import {
-  type AnswerFields,
   fieldsOf,
   type Passage,
   type PassageEnd,
@@ -15,11 +14,12 @@ import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import { begin, failureIn, failureOf, Fetching, finish, type Forward } from "./forward.ts";
+import { accepts, begin, failureOf, Fetching, finish, type Forward } from "./forward.ts";
 import { answerDrops, answerLines, RequestHeaders } from "./headers.ts";
 import type { Observer } from "./observe.ts";
 import type { Failure } from "./pick.ts";
-import { BACKEND_FAILED, GATEWAY_FAILED, type OwnAnswer, send } from "./responses.ts";
+import { GATEWAY_FAILED } from "../http1/whole-answer.ts";
+import { BACKEND_FAILED, type OwnAnswer, send } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
 export interface FetchRelayOptions {
@@ -62,8 +62,7 @@ export class FetchRelay {
       passage.listener = carried;
       passage.maxBody = this.#maxBody;
       carried.headers = this.#headers.of(exchange, passage.exchange.head);
-      let answer: OwnAnswer | null = null;
-      while (answer === null) {
+      for (;;) {
         let response: Response | null = null;
         let failure: Failure | null = carried.cancelled;
         try {
@@ -71,18 +70,17 @@ export class FetchRelay {
         } catch (error) {
           failure = failureOf(error, carried, this.#forward);
         }
-        if (response !== null) {
-          const fields = fieldsOf(response);
-          failure = failureIn(response, fields, carried, this.#forward);
-          if (failure === null) {
-            const handed = this.#handOn(carried, response, fields);
-            end = typeof handed === "string" ? handed : await handed;
-            break;
-          }
+        const handed = response === null ? null : this.#handOn(carried, response);
+        if (handed !== null) {
+          end = typeof handed === "string" ? handed : await handed;
+          break;
         }
-        answer = this.#attempts.next(exchange, failure!, !carried.bodyTouched);
+        const answer = this.#attempts.next(exchange, failure ?? "malformed", !carried.bodyTouched);
+        if (answer !== null) {
+          carried.answer(answer);
+          break;
+        }
       }
-      if (answer !== null) carried.answer(answer);
     } catch (error) {
       this.#onError(error);
       carried.fail();
@@ -93,13 +91,12 @@ export class FetchRelay {
     this.#attempts.over(exchange);
   }
 
-  #handOn(
-    { exchange, passage }: Carried,
-    response: Response,
-    fields: AnswerFields,
-  ): PassageEnd | Promise<PassageEnd> {
-    this.#attempts.answered(exchange, response.status);
-    return passage.relay(response, fields, answerDrops(fields));
+  /** Null: it cannot be. */
+  #handOn(carried: Carried, response: Response): PassageEnd | Promise<PassageEnd> | null {
+    const fields = fieldsOf(response);
+    if (!accepts(response, fields, carried, this.#forward)) return null;
+    this.#attempts.answered(carried.exchange, response.status);
+    return carried.passage.relay(response, fields, answerDrops(fields));
   }
 }
 

@@ -78,23 +78,23 @@ export function begin(fetching: Fetching, forward: Forward): Promise<Response> {
   } satisfies BunFetchRequestInit & { body: ForwardedBody });
 }
 
-/** Null when the answer can be handed on: its pieces are waited for next. */
-export function failureIn(
+/** Whether the answer can be handed on: its pieces are waited for next. Else it is malformed. */
+export function accepts(
   { status }: Response,
   fields: AnswerFields,
   fetching: Fetching,
   forward: Forward,
-): Failure | null {
+): boolean {
   if (!canBeHandedOn(status, fields)) {
     forward.deadlines.remove(fetching);
     fetching.controller?.abort();
-    return "malformed";
+    return false;
   }
   // It stays among those that wait until the answer is over.
   fetching.answered = fields;
   fetching.limit = forward.silenceLimit;
   forward.deadlines.renew(fetching);
-  return null;
+  return true;
 }
 
 /** It is over. Of an answer that was read to its end nothing is left that a signal could end. */

@@ -10,7 +10,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import { rateLimitLines } from "./ratelimit-headers.ts";
-import { END_LINE_BYTES, END_LINES } from "./request-ids.ts";
+import { END_LINE_BYTES, END_LINES, ID_FIELD } from "./request-ids.ts";
 import { SPAN_EIGHTS, TRACE_EIGHTS } from "../tracing/trace-context.ts";
 
 /** Our name in `Via` (RFC 9110 §7.6.3). */
@@ -20,7 +20,7 @@ const VIA_1_1 = new Phrase(`Via: 1.1 ${PSEUDONYM}\r\n`);
 const FORWARDED_FOR = new Phrase("X-Forwarded-For: ");
 const FORWARDED_PROTO = new Phrase("X-Forwarded-Proto: http\r\n");
 const FORWARDED_HOST = new Phrase("X-Forwarded-Host: ");
-const REQUEST_ID = new Phrase("X-Request-Id: ");
+const REQUEST_ID = new Phrase(ID_FIELD);
 const TRACE_PARENT = new Phrase("traceparent: 00-");
 const SAMPLED = new Phrase("-01\r\n");
 const NOT_SAMPLED = new Phrase("-00\r\n");

@@ -68,14 +68,14 @@ export class Observer {
   readonly #accessLog: AccessLog | null;
   readonly #spans: SpanRecorder | null;
   /** Somebody looks at exchanges that are over. */
-  readonly #records: boolean;
+  readonly records: boolean;
 
   constructor({ metrics, clock, accessLog, spans }: ObserverOptions) {
     this.#metrics = metrics;
     this.#clock = clock;
     this.#accessLog = accessLog;
     this.#spans = spans;
-    this.#records = accessLog !== null || spans !== null;
+    this.records = accessLog !== null || spans !== null;
   }
 
   began(): void {
@@ -84,7 +84,7 @@ export class Observer {
 
   decided(exchange: Exchange): void {
     const { decision, slot } = exchange;
-    if (this.#records) exchange.keep();
+    if (this.records) exchange.keep();
     this.#metrics.add(DECIDED[decision]);
     const column = LIMITER[slot < 0 ? "anonymous" : "client"][decision];
     if (column !== undefined) this.#metrics.add(column);

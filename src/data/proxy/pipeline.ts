@@ -66,9 +66,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const attempts = new Attempts({ ...options, maxBody: config.maxBody, observer });
   const byFetch = new FetchRelay({ ...options, attempts, observer });
   const pooled = new PooledRelay({ ...options, attempts, observer });
-  // Who is sent to no backend has its place in a trace only for those that look on.
-  const watched = options.accessLog !== null || options.spans !== null;
-  const arrive = arrivals(options, trusted, observer, watched);
+  const arrive = arrivals(options, trusted, observer);
 
   return {
     relay(http) {
@@ -101,7 +99,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   /** The answer to a request for which there is no backend; null for one that has one to try. */
   function onward(exchange: Exchange, { head }: HttpExchange): responses.OwnAnswer | null {
     const answer = attempts.first(exchange);
-    if (answer === null && !watched) tracing.begin(exchange, head.fields);
+    // Who is sent to no backend has a place in a trace only for those that look on.
+    if (answer === null && !observer.records) tracing.begin(exchange, head.fields);
     return answer;
   }
 
@@ -134,7 +133,6 @@ function arrivals(
   { clock, tracing }: Pick<PipelineOptions, "clock" | "tracing">,
   trusted: CidrSet,
   observer: Observer,
-  watched: boolean,
 ): (http: HttpExchange) => Exchange {
   const nextId = newRequestIds();
   return ({ head, peerAddress }) => {
@@ -142,7 +140,7 @@ function arrivals(
     const exchange = new Exchange(head, clock(), peerAddress, believed);
     if (believed) exchange.givenId = givenRequestId(exchange);
     if (exchange.givenId === null) nextId(exchange);
-    if (watched) tracing.begin(exchange, head.fields);
+    if (observer.records) tracing.begin(exchange, head.fields);
     observer.began();
     return exchange;
   };

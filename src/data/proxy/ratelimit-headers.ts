@@ -39,9 +39,7 @@ export function fillRateLimit(fields: RateLimit, take: Take, admitted: boolean):
 /** `RateLimit-Policy: "client";q=100;w=20` and `RateLimit: "client";r=49;t=11`, each with CRLF. */
 export function rateLimitLines(writer: MessageWriter, name: PolicyName, fields: RateLimit): void {
   const { quota, window, remaining, reset } = fields;
-  const start = LINES[name].of(quota, window);
-  if (start === null) LINES[name].write(writer, quota, window);
-  else writer.phrase(start);
+  LINES[name].write(writer, quota, window);
   writer.number(remaining).phrase(RESET).number(reset).crlf();
 }
 
@@ -61,8 +59,15 @@ class PolicyLines {
     this.#state = new Phrase(`\r\nRateLimit: "${name}";r=`);
   }
 
-  /** Made for a limit that comes twice in a row at its place; null: it has to be written. */
-  of(quota: number, window: number): Phrase | null {
+  write(writer: MessageWriter, quota: number, window: number): void {
+    const made = this.#of(quota, window);
+    if (made !== null) writer.phrase(made);
+    else
+      writer.phrase(this.#policy).number(quota).phrase(WINDOW).number(window).phrase(this.#state);
+  }
+
+  /** Made for a limit that comes twice in a row at its place; null: it has to be put together. */
+  #of(quota: number, window: number): Phrase | null {
     const at = (quota ^ (window * 7)) & (PLACES - 1);
     if (this.#quotas[at] !== quota || this.#windows[at] !== window) {
       this.#quotas[at] = quota;
@@ -70,15 +75,10 @@ class PolicyLines {
       this.#made[at] = null;
       return null;
     }
-    return (this.#made[at] ??= this.#make(quota, window));
-  }
-
-  #make(quota: number, window: number): Phrase {
-    return new Phrase(`${this.#policy.text}${quota};w=${window}${this.#state.text}`);
-  }
-
-  write(writer: MessageWriter, quota: number, window: number): void {
-    writer.phrase(this.#policy).number(quota).phrase(WINDOW).number(window).phrase(this.#state);
+    const { text } = this.#policy;
+    return (this.#made[at] ??= new Phrase(
+      `${text}${quota}${WINDOW.text}${window}${this.#state.text}`,
+    ));
   }
 }
 

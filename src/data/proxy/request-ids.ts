@@ -3,12 +3,11 @@
 // put together for each request would cost more than everything else about it.
 
 import { CR, LF } from "../http1/bytes.ts";
-import { Phrase } from "../http1/phrase.ts";
+import { EIGHT, Phrase } from "../http1/phrase.ts";
 
 /** Digits of an id's second part. */
 export const END_DIGITS = 3;
 const ENDS = 16 ** END_DIGITS;
-const EIGHT = 8;
 
 /** The second parts of all ids in eights, each with the CRLF that follows it in a header. */
 export const END_LINES = endLines();
@@ -28,6 +27,9 @@ function endLines(): Float64Array {
   return new Float64Array(bytes.buffer);
 }
 
+/** Begins the header line. */
+export const ID_FIELD = "X-Request-Id: ";
+
 /** The first part of an id, the same for thousands of requests. */
 export class IdStart {
   readonly digits: Phrase;
@@ -36,7 +38,7 @@ export class IdStart {
 
   constructor(digits: string) {
     this.digits = new Phrase(digits);
-    this.line = new Phrase(`X-Request-Id: ${digits}`);
+    this.line = new Phrase(`${ID_FIELD}${digits}`);
   }
 }
 

@@ -2,31 +2,24 @@
 // written to the connection. Bodies never change, so they are made once. None of them names a
 // backend.
 
-import { problemBody, type ProblemMembers } from "../../shared/problem.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
 import type { Unfit } from "../http1/sayable.ts";
 import { Phrase } from "../http1/phrase.ts";
 import { reasonOf } from "../http1/reasons.ts";
+import {
+  type Header,
+  problemAnswer,
+  type WholeAnswer,
+  wholeAnswer,
+} from "../http1/whole-answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { ownLines } from "./header-lines.ts";
 import type { PolicyName } from "./ratelimit-headers.ts";
 
-type Header = readonly [name: string, value: string];
-
-export interface OwnAnswer {
-  readonly status: number;
-  /** The status line and fields, among them the body's length; whole lines, each with CRLF. */
-  readonly head: Phrase;
+export interface OwnAnswer extends WholeAnswer {
   /** With the time until the bucket that was asked has a token, as `Retry-After`. */
   readonly retryAfter?: true;
-  /** Empty, or a problem (RFC 9457). */
-  readonly body: Phrase;
 }
-
-const PROBLEM: readonly Header[] = [
-  ["Content-Type", "application/problem+json"],
-  ["Cache-Control", "no-store"],
-];
 
 /** Registered at IANA by draft-ietf-httpapi-ratelimit-headers. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -35,7 +28,7 @@ const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-ex
 export const LIMITED = { client: limited("client"), anonymous: limited("anonymous") };
 
 function limited(policy: PolicyName): OwnAnswer {
-  const own = answer(429, {
+  const own = problemAnswer(429, {
     type: QUOTA_EXCEEDED,
     title: "Too Many Requests",
     detail: "The bucket has no token left; Retry-After says when the next one is there.",
@@ -45,54 +38,55 @@ function limited(policy: PolicyName): OwnAnswer {
 }
 
 /** 401 must name a way to authenticate (RFC 9110 §15.5.2). */
-export const UNKNOWN_CLIENT = answer(
+export const UNKNOWN_CLIENT = problemAnswer(
   401,
   {
     title: "Unknown Client",
     detail: "The query parameter client_id must name a registered client.",
   },
   [["WWW-Authenticate", 'Query realm="gateway", parameter="client_id"']],
+  "Unauthorized",
 );
 
-export const DOUBLED_CLIENT_ID = answer(400, {
+export const DOUBLED_CLIENT_ID = problemAnswer(400, {
   title: "Bad Request",
   detail: "The query parameter client_id is given more than once.",
 });
 
 const ALLOW: Header = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"];
 
-export const METHOD_NOT_ALLOWED = answer(
+export const METHOD_NOT_ALLOWED = problemAnswer(
   405,
   { title: "Method Not Allowed", detail: "The gateway opens no tunnels and echoes no requests." },
   [ALLOW],
 );
 
 /** To an OPTIONS that is about the gateway and not about anything behind it (RFC 9110 §9.3.7). */
-export const OWN_OPTIONS = whole(200, "OK", [ALLOW], "");
+export const OWN_OPTIONS = wholeAnswer(200, "OK", [ALLOW], "");
 
-export const BAD_MAX_FORWARDS = answer(400, {
+export const BAD_MAX_FORWARDS = problemAnswer(400, {
   title: "Bad Request",
   detail: "Max-Forwards is not one number: nobody can tell how far the request may go.",
 });
 
 /** What the client behind `fetch` would lose or alter; doing so in silence would be worse. */
 export function notForwardable({ status, detail }: Unfit): OwnAnswer {
-  return answer(status, { title: reasonOf(status), detail });
+  return problemAnswer(status, { title: reasonOf(status), detail });
 }
 
 export function bodyTooLarge(maxBody: number): OwnAnswer {
-  return answer(413, {
+  return problemAnswer(413, {
     title: "Content Too Large",
     detail: `A request body has at most ${maxBody} bytes here.`,
   });
 }
 
-export const NONE_HEALTHY = answer(503, {
+export const NONE_HEALTHY = problemAnswer(503, {
   title: "Service Unavailable",
   detail: "Service not available: no backend is healthy.",
 });
 
-export const SATURATED = answer(
+export const SATURATED = problemAnswer(
   503,
   {
     title: "Service Unavailable",
@@ -101,24 +95,18 @@ export const SATURATED = answer(
   [["Retry-After", "1"]],
 );
 
-export const BACKEND_FAILED = answer(502, {
+export const BACKEND_FAILED = problemAnswer(502, {
   title: "Bad Gateway",
   detail: "The backend failed before it answered.",
 });
 
-export const BACKEND_TIMED_OUT = answer(504, {
+export const BACKEND_TIMED_OUT = problemAnswer(504, {
   title: "Gateway Timeout",
   detail: "The backend did not answer in time.",
 });
 
-/** A bug. */
-export const GATEWAY_FAILED = answer(500, {
-  title: "Internal Server Error",
-  detail: "The gateway failed.",
-});
-
 /** Nobody reads it: the client has left. The status is nginx's word for that in the access log. */
-export const CLIENT_LEFT = whole(499, "Client Closed Request", [], "");
+export const CLIENT_LEFT = wholeAnswer(499, "Client Closed Request", [], "");
 
 const RETRY_AFTER = new Phrase("Retry-After: ");
 
@@ -128,25 +116,4 @@ export function send(own: OwnAnswer, exchange: Exchange, http: HttpExchange): vo
   if (own.retryAfter) writer.phrase(RETRY_AFTER).number(exchange.rateLimit.reset).crlf();
   ownLines(writer, exchange);
   http.sendWhole(own.body);
-}
-
-function answer(
-  status: number,
-  members: ProblemMembers,
-  headers: readonly Header[] = [],
-): OwnAnswer {
-  const reason = status === 401 ? "Unauthorized" : members.title;
-  return whole(status, reason, [...PROBLEM, ...headers], problemBody(status, members));
-}
-
-function whole(
-  status: number,
-  reason: string,
-  headers: readonly Header[],
-  body: string,
-): OwnAnswer {
-  const length: Header = ["Content-Length", String(body.length)];
-  const lines = [...headers, length].map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = new Phrase(`HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}`);
-  return { status, head, body: new Phrase(body) };
 }
