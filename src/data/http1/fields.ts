@@ -17,6 +17,9 @@ const STRIDE = 4;
 const INITIAL_FIELDS = 16;
 /** Bytes: fields that take more are not kept. */
 const KEPT_BYTES = 2048;
+/** After so many messages in a row with other fields each, those of one in `SELDOM` are kept. */
+const MOST_OTHERS = 8;
+const SELDOM = 16;
 const NOTHING = Buffer.alloc(0);
 
 export class Fields {
@@ -39,6 +42,8 @@ export class Fields {
   #keptAt = 0;
   #keptCount = 0;
   #keptSeen = 0;
+  /** Messages in a row whose fields were not the kept ones. */
+  #others = 0;
   #at = new Int32Array(INITIAL_FIELDS * STRIDE);
   #ids = new Uint8Array(INITIAL_FIELDS);
 
@@ -56,6 +61,8 @@ export class Fields {
     const length = next - start;
     this.version++;
     this.#keptLength = 0;
+    this.#others++;
+    if (this.#others > MOST_OTHERS && this.#others % SELDOM !== 0) return;
     if (length === 0 || length > KEPT_BYTES) return;
     if (length > this.#kept.length) this.#kept = Buffer.allocUnsafeSlow(length);
     bytes.copy(this.#kept, 0, start, next);
@@ -78,6 +85,7 @@ export class Fields {
     this.count = this.#keptCount;
     this.seen = this.#keptSeen;
     this.next = start + length;
+    this.#others = 0;
     return (this.repeated = true);
   }
 

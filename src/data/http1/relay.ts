@@ -37,8 +37,11 @@ export interface RelayPolicy {
 /** `too_large`: the request's body has more than `maxBody`. */
 export type RelayFailure = CallFailure | "too_large";
 
-/** The answer is complete, or was given up because the client has left or the backend broke it off. */
-export type RelayEnd = "whole" | "left" | "broken";
+/**
+ * The answer is complete (`at_once`: as soon as its head was there), or was given up because the
+ * client has left or the backend broke it off.
+ */
+export type RelayEnd = "at_once" | "whole" | "left" | "broken";
 
 const NOTHING = Buffer.alloc(0);
 const COPY_BELOW = 16_384;
@@ -204,20 +207,18 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     else if (length === CHUNKED || length === UNTIL_CLOSE) length = UNKNOWN_LENGTH;
     const free = exchange.send(length, bytes, start, end, last);
     if (switching) return this.#join();
-    this.#relayed(free, last);
+    if (last) this.#end("at_once");
+    else if (!free) this.#call?.pause();
   }
 
   onAnswerBody(bytes: Buffer, start: number, end: number, last: boolean): void {
-    this.#relayed(this.exchange.write(bytes, start, end, last), last);
+    const free = this.exchange.write(bytes, start, end, last);
+    if (last) this.#end("whole");
+    else if (!free) this.#call?.pause();
   }
 
   onAnswerRead(bytes: Buffer): void {
     this.exchange.release(bytes);
-  }
-
-  #relayed(free: boolean, last: boolean): void {
-    if (last) this.#end("whole");
-    else if (!free) this.#call?.pause();
   }
 
   onDrain(): void {

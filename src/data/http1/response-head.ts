@@ -45,6 +45,9 @@ export class ResponseHead {
   upgrade = false;
   options = 0;
   #lineDone = false;
+  /** What `length`, `keepAlive` and `options` followed from, the kept fields apart. */
+  #keptMinor = 1;
+  #keptBodiless = false;
 
   reset(at: number): void {
     this.start = at;
@@ -121,8 +124,24 @@ export class ResponseHead {
   }
 
   #conclude(toHead: boolean): Verdict {
-    const { fields, status } = this;
+    const { fields, minor, status } = this;
     const bodiless = toHead || status < 200 || status === 204 || status === 304;
+    const again = fields.repeated && minor === this.#keptMinor && bodiless === this.#keptBodiless;
+    if (!again) {
+      const verdict = this.#frame(bodiless);
+      if (verdict !== DONE) return verdict;
+      fields.keep();
+      this.#keptMinor = minor;
+      this.#keptBodiless = bodiless;
+    }
+    this.upgrade =
+      status === 101 && (this.options & OPTION_UPGRADE) !== 0 && fields.has(Field.UPGRADE);
+    return DONE;
+  }
+
+  /** Where the message ends, and whether another may follow it. */
+  #frame(bodiless: boolean): Verdict {
+    const { fields } = this;
     this.options = 0;
     let verdict = responseLength(fields, this.minor, bodiless, this);
     if (verdict === DONE && fields.has(Field.CONNECTION)) verdict = connectionOptions(fields, this);
@@ -130,8 +149,6 @@ export class ResponseHead {
     this.keepAlive =
       this.length !== UNTIL_CLOSE &&
       (this.minor === 1 ? (asked & OPTION_CLOSE) === 0 : asked === OPTION_KEEP_ALIVE);
-    this.upgrade =
-      status === 101 && (this.options & OPTION_UPGRADE) !== 0 && fields.has(Field.UPGRADE);
     return verdict;
   }
 }

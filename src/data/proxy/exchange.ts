@@ -67,6 +67,8 @@ export class Exchange extends TracePlace {
   begun = false;
   /** ns: when the present try began. */
   sentAt = 0;
+  /** ns: when the answer's head was there. */
+  answeredAt = 0;
 
   status = 0;
   /** The gateway answered, and no backend. */

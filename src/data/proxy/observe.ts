@@ -115,8 +115,10 @@ export class Observer {
   /** A backend's headers are there. */
   answered(exchange: Exchange, status: number): void {
     const { sentAt, startedAt, tried } = exchange;
+    const now = this.#clock();
     exchange.status = status;
-    this.#metrics.observe("upstream", (this.#clock() - sentAt) / SECOND);
+    exchange.answeredAt = now;
+    this.#metrics.observe("upstream", (now - sentAt) / SECOND);
     // Of a later try it would be the backends' time.
     if (tried === null) this.#metrics.observe("own", (sentAt - startedAt) / SECOND);
   }

@@ -111,7 +111,7 @@ class Relaying implements RelayPolicy {
       }
     } else if (end === "broken") attempts.broke(exchange);
     if (exchange.bytes !== null) exchange.bytes = relay.bytes;
-    attempts.over(exchange);
+    attempts.over(exchange, end === "at_once" ? exchange.answeredAt : undefined);
   }
 
   #answer(answer: OwnAnswer): void {

@@ -65,12 +65,7 @@ export class SocketLoop {
     const fd = this.#kernel.duplicate(descriptorOf(socket));
     if (fd < 0) return null;
     const { remoteAddress } = socket;
-    if (!this.#open.add(fd)) {
-      this.#kernel.close(fd);
-      return null;
-    }
-    if (!this.#poller.add(fd, EPOLLIN)) {
-      this.#open.remove(fd);
+    if (!this.#watch(fd)) {
       this.#kernel.close(fd);
       return null;
     }
@@ -83,6 +78,14 @@ export class SocketLoop {
       setImmediate(this.#turn);
     }
     return own;
+  }
+
+  /** False: there is no room for one more. */
+  #watch(fd: number): boolean {
+    if (!this.#open.add(fd)) return false;
+    if (this.#poller.add(fd, EPOLLIN)) return true;
+    this.#open.remove(fd);
+    return false;
   }
 
   #forget(fd: number): void {

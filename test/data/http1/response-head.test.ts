@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { DONE, MORE } from "../../../src/data/http1/fields.ts";
 import { CHUNKED, UNTIL_CLOSE } from "../../../src/data/http1/message-length.ts";
 import { MALFORMED, RESPONSE_LIMITS, ResponseHead } from "../../../src/data/http1/response-head.ts";
@@ -128,5 +129,101 @@ describe("an answer's head", () => {
     expect(parse(`HTTP/1.1 200 OK\r\nA: ${"b".repeat(50)}`, [], false, limits).verdict).toBe(
       MALFORMED,
     );
+  });
+});
+
+describe("a head that reads one answer after the other", () => {
+  const LINES = [
+    "HTTP/1.1 200 OK",
+    "HTTP/1.0 200 OK",
+    "HTTP/1.1 404",
+    "HTTP/1.1 204 No Content",
+    "HTTP/1.1 304 Not Modified",
+    "HTTP/1.1 103 Early Hints",
+    "HTTP/1.1 101 Switching Protocols",
+  ];
+  const FIELDS = [
+    "",
+    "Content-Length: 5",
+    "Content-Length: 6",
+    "content-length: 5",
+    "Transfer-Encoding: chunked",
+    "Date: now\r\nContent-Length: 5",
+    "X-A: 1\r\nContent-Length: 5\r\nConnection: X-A, close",
+    "X-A: 1\r\nContent-Length: 5\r\nConnection: X-B, close",
+    "Content-Length: 5\r\nConnection: keep-alive",
+    "Upgrade: websocket\r\nConnection: upgrade",
+    `X-Long: ${"a".repeat(2040)}`,
+    `X-Long: ${"a".repeat(2039)}b`,
+  ];
+
+  /** All that anybody reads off a head. */
+  function read(head: ResponseHead, verdict: number): object {
+    if (verdict !== DONE) return { verdict };
+    const { fields, status, minor, length, keepAlive, upgrade, interim, start, end } = head;
+    const text = (from: number, to: number) => head.bytes.toString("latin1", from, to);
+    const all = Array.from({ length: fields.count }, (_, field) => [
+      fields.id(field),
+      fields.name(field),
+      fields.value(field),
+      text(fields.nameStart(field), fields.valueEnd(field)),
+    ]);
+    const reason = text(head.reasonStart, head.reasonEnd);
+    const ends = { start, end, rest: text(end, end + 5) };
+    return { status, minor, length, keepAlive, upgrade, interim, reason, all, ...ends };
+  }
+
+  test("says of each what a new one says, and sees again what it has seen", () => {
+    let repeats = 0;
+    const answer = fc.record({
+      line: fc.constantFrom(...LINES),
+      fields: fc.constantFrom(...FIELDS),
+      toHead: fc.boolean(),
+      at: fc.nat(40),
+      cut: fc.nat(80),
+      moved: fc.nat(20),
+    });
+    const answers = fc.array(answer, { minLength: 2, maxLength: 12 });
+    fc.assert(
+      fc.property(answers, (all) => {
+        const kept = new ResponseHead();
+        for (const { line, fields, toHead, at, cut, moved } of all) {
+          const text = `${line}\r\n${fields}${fields === "" ? "" : "\r\n"}\r\n`;
+          const padded = (by: number) => bytesOf(`${"\xee".repeat(by)}${text}hello`);
+          const parse = (head: ResponseHead): object => {
+            head.reset(at);
+            const end = at + text.length;
+            let bytes = padded(at);
+            let verdict = head.parse(bytes, Math.min(at + cut, end), toHead, RESPONSE_LIMITS);
+            if (verdict !== MORE) return read(head, verdict);
+            bytes = padded(at + moved);
+            head.rebase(bytes, moved);
+            verdict = head.parse(bytes, bytes.length, toHead, RESPONSE_LIMITS);
+            return read(head, verdict);
+          };
+          const { version } = kept.fields;
+          expect(parse(kept)).toEqual(parse(new ResponseHead()));
+          if (kept.fields.repeated && kept.fields.version === version) repeats++;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(repeats).toBeGreaterThan(100);
+  });
+
+  test("looks seldom for fields that were others each time, and finds those that stay", () => {
+    const head = new ResponseHead();
+    const next = (fields: string): boolean => {
+      const bytes = bytesOf(`HTTP/1.1 200 OK\r\n${fields}\r\nContent-Length: 0\r\n\r\n`);
+      head.reset(0);
+      expect(head.parse(bytes, bytes.length, false, RESPONSE_LIMITS)).toBe(DONE);
+      return head.fields.repeated;
+    };
+    for (let i = 0; i < 100; i++) expect(next(`ETag: "${i}"`)).toBe(false);
+    const stays = Array.from({ length: 100 }, () => next("ETag: x"));
+    const first = stays.indexOf(true);
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(20);
+    expect(stays.slice(first)).not.toContain(false);
   });
 });
