@@ -52,8 +52,10 @@ export class Connection implements DeadlineOwner, RawEnd {
   #exchange: Exchange | null = null;
   #raw: RawListener | null = null;
   readonly #held = new Incoming();
-  /** What part of a body was last read from. */
+  /** What part of the body was last handed out from. */
   #bodyIn: Buffer = NOTHING;
+  /** Parts of these bytes may have been kept when their exchange was over. */
+  #keptIn: Buffer = NOTHING;
   /** The head in #held was looked at and is incomplete. */
   #partial = false;
   #running = false;
@@ -248,7 +250,7 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (!body.wanted) return false;
     const held = this.#held;
     const { bytes } = held;
-    this.#bodyIn = bytes;
+    if (body.consumer !== null) this.#bodyIn = bytes;
     held.from = body.feed(bytes, held.from, held.to);
     // The head lies in the first of them, and is read on.
     if (held.size === 0 && bytes !== this.head.bytes) {
@@ -349,10 +351,14 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   #next(): void {
     this.#doing = Doing.HEAD;
+    if (this.#bodyIn !== NOTHING) {
+      if (this.body.consumer?.keepsNothing !== true) this.#keptIn = this.#bodyIn;
+      this.#bodyIn = NOTHING;
+    }
     if (this.#held.size === 0) {
       // Nobody looks at a head whose exchange is over; parts of a body may have been kept.
-      if (this.#held.bytes !== this.#bodyIn) pieces.giveBack(this.#held.bytes);
-      this.#bodyIn = NOTHING;
+      if (this.#held.bytes !== this.#keptIn) pieces.giveBack(this.#held.bytes);
+      this.#keptIn = NOTHING;
       this.#held.clear();
       if (this.wire.ended || this.#server.draining) return this.#linger();
     }

@@ -12,7 +12,7 @@ import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import { requestFor, type Unfit, unfitOf } from "./sayable.ts";
 import { GATEWAY_FAILED } from "./whole-answer.ts";
-import { WORTH_RELEASING } from "./wire.ts";
+import { MEDIUM_BYTES } from "../sockets/pieces.ts";
 
 /** How an answer ended: `left` by the client, or `broken` at its source. */
 export type PassageEnd = "whole" | "left" | "broken";
@@ -118,6 +118,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   readonly url = ANY_URL;
   listener: PassageListener | null = null;
   maxBody = Infinity;
+  keepsNothing = true;
   readonly #onError: (error: unknown) => void;
   #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
@@ -306,12 +307,18 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
 
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     this.exchange.pauseBody();
-    // Nobody tells when `fetch` has done with a piece, so it cannot be freed.
-    if (bytes.length >= WORTH_RELEASING) this.exchange.pile(bytes.length);
-    if (end > start) this.#body?.enqueue(bytes.subarray(start, end) as Buffer<ArrayBuffer>);
+    if (end > start) this.#body?.enqueue(this.#own(bytes, start, end));
     if (!last) return;
     this.#body?.close();
     this.#body = null;
+  }
+  /** Bytes for `fetch`, which tells nobody when it has done with them: short ones are copied. */
+  #own(bytes: Buffer, start: number, end: number): Uint8Array<ArrayBuffer> {
+    const part = bytes.subarray(start, end) as Buffer<ArrayBuffer>;
+    if (bytes.length <= MEDIUM_BYTES) return new Uint8Array(part);
+    this.keepsNothing = false;
+    this.exchange.pile(bytes.length);
+    return part;
   }
   onTooLarge(): void {
     this.listener?.onTooLarge();

@@ -13,6 +13,8 @@ export interface BodyConsumer {
   onBody(bytes: Buffer, start: number, end: number, last: boolean): void;
   /** All of these bytes was handed out, and they are the consumer's now. */
   onBodyRead?(bytes: Buffer): void;
+  /** Of what was handed out nothing is kept any more: when the exchange is over, others may use it. */
+  readonly keepsNothing?: boolean;
   /** It gets larger than was allowed, and no more of it comes. Only where a limit was given. */
   onTooLarge?(): void;
 }

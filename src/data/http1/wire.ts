@@ -14,7 +14,7 @@ import { pieces } from "../sockets/pieces.ts";
 export const KEEP_ALIVE_MS = 30_000;
 
 /** Bytes: smaller pieces are left to the collector. */
-export const WORTH_RELEASING = 16_384;
+const WORTH_RELEASING = 16_384;
 
 export interface RawSocket extends Pick<
   Socket<unknown>,

@@ -5,7 +5,7 @@
 import type { RawSocket } from "../http1/wire.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Kernel, type Poller } from "./kernel.ts";
 import type { Outbox, Sender } from "./outbox.ts";
-import { BULK_BYTES, pieces, SMALL_BYTES } from "./pieces.ts";
+import { BULK_BYTES, MEDIUM_BYTES, pieces, SMALL_BYTES } from "./pieces.ts";
 
 /** Who is told; never from within a call of the socket's methods, `onClose` apart. */
 export interface OwnSocketEvents {
@@ -54,8 +54,8 @@ export class OwnSocket implements RawSocket, Sender {
   /** What was read and not handed out yet: so many bytes of it, or what the kernel said. */
   #piece: Buffer | null = null;
   #count = 0;
-  /** More than a small piece came at once, so more may come. */
-  #bulk = false;
+  /** Bytes that the next read is for: what the last one brought lets expect as much. */
+  #size = SMALL_BYTES;
   /** What is read is kept by who gets it, and not given back soon. */
   kept: boolean;
 
@@ -215,28 +215,28 @@ export class OwnSocket implements RawSocket, Sender {
 
   /** Reads what came, to be handed out by `deliver`. */
   fetch(): void {
-    const bulk = this.#bulk;
-    this.#piece = bulk ? pieces.bulk() : pieces.small();
-    const size = bulk ? BULK_BYTES : SMALL_BYTES;
-    this.#count = this.#around.kernel.read(this.#fd, this.#piece, size);
+    const size = this.#size;
+    const piece =
+      size === SMALL_BYTES
+        ? pieces.small()
+        : size === MEDIUM_BYTES
+          ? pieces.medium()
+          : pieces.bulk();
+    this.#piece = piece;
+    this.#count = this.#around.kernel.read(this.#fd, piece, size);
   }
 
   /** Hands out what `fetch` read, on these events of the poller. */
   deliver(events: number): void {
     const piece = this.#piece!;
     const count = this.#count;
-    const bulk = this.#bulk;
+    const size = this.#size;
     this.#piece = null;
     if (this.#closed) return void pieces.giveBack(piece);
     if (count > 0) {
-      const size = bulk ? BULK_BYTES : SMALL_BYTES;
-      this.#bulk = count === size || (bulk && count > SMALL_BYTES);
-      // Whoever keeps it keeps no more than came.
-      if (!bulk || !this.kept || count === size) return this.#events.onData(piece, count);
-      const copy = Buffer.allocUnsafeSlow(count);
-      piece.copy(copy, 0, 0, count);
-      pieces.giveBack(piece);
-      return this.#events.onData(copy, count);
+      this.#size = sizeAfter(count, size);
+      const spacious = count < size && (size === BULK_BYTES || this.#size < size);
+      return this.#events.onData(this.kept && spacious ? fitted(piece, count) : piece, count);
     }
     pieces.giveBack(piece);
     if (count < 0) {
@@ -265,6 +265,26 @@ export class OwnSocket implements RawSocket, Sender {
     const code = this.#fault || this.#around.kernel.error(this.#fd);
     this.#close(false, new Error(code === 0 ? "the connection closed" : nameOf(code)));
   }
+}
+
+/** What the next read is for, after one for `size` brought `count`. */
+function sizeAfter(count: number, size: number): number {
+  if (count === size) return size === SMALL_BYTES ? MEDIUM_BYTES : BULK_BYTES;
+  if (count <= SMALL_BYTES) return SMALL_BYTES;
+  return count <= MEDIUM_BYTES ? MEDIUM_BYTES : BULK_BYTES;
+}
+
+/** The first `count` bytes in a piece with little more room: whoever keeps them keeps all of it. */
+function fitted(piece: Buffer, count: number): Buffer {
+  const fit =
+    count <= SMALL_BYTES
+      ? pieces.small()
+      : count <= MEDIUM_BYTES
+        ? pieces.medium()
+        : Buffer.allocUnsafeSlow(count);
+  piece.copy(fit, 0, 0, count);
+  pieces.giveBack(piece);
+  return fit;
 }
 
 /** Of the errors that end a connection, by their Linux numbers. */
