@@ -8,6 +8,7 @@ import { DeadlineWheel, TICK_MS } from "../../src/data/http1/deadlines.ts";
 import { asPassage, asRequest } from "../../src/data/http1/fetch-adapter.ts";
 import type { ServerLimits } from "../../src/data/http1/limits.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
+import type { Adoption } from "../../src/data/sockets/adoption.ts";
 import { type AccessLog, createAccessLog } from "../../src/data/proxy/access-log.ts";
 import { createPipeline, type PipelineOptions } from "../../src/data/proxy/pipeline.ts";
 import type { SpanRecorder } from "../../src/data/tracing/exporter.ts";
@@ -36,6 +37,8 @@ export interface ProxyOptions {
   readonly log?: false;
   /** Takes the spans; without it, none are recorded. */
   readonly spans?: SpanRecorder;
+  /** Where connections go that need not stay with Bun; default: all of them stay. */
+  readonly adoption?: Adoption | undefined;
   /** Connection failures that make a backend unhealthy. */
   readonly fall?: number;
   /** Failures of any kind that speak for ejecting a backend. */
@@ -72,7 +75,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     clients.add(id, { capacity, ratePerSec }, tokens ?? capacity, clock());
   }
   const bucket = options.anonymous ?? { capacity: 1e6, ratePerSec: 1e6 };
-  const { fall = 3, ejectAfter = 0, transport = "fetch" } = options;
+  const { adoption, fall = 3, ejectAfter = 0, transport = "fetch" } = options;
   const backends = new BackendTable(BackendTable.reserve({ ...ROW, fall, ejectAfter }), 0);
   backends.setBackends(options.backends.map((url) => ({ url, weight: 1 })));
   for (const { slot } of backends.snapshot()) backends.setHealthy(slot, true, Date.now());
@@ -110,6 +113,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     }),
     spans: options.spans ?? null,
     deadlines,
+    adoption,
     onBackendFailed: (slot) => failedSlots.push(slot),
     onError,
   });
@@ -131,6 +135,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     port: 0,
     deadlines,
     handler: front,
+    adoption,
     limits: options.limits ?? {},
     onRefused: (status) => metrics.unread(status),
     onError,

@@ -287,6 +287,14 @@ export class Connection implements DeadlineOwner, RawEnd {
     this.#watch(PROGRESS_CHECK_MS);
     this.#run();
   }
+  takeBody(): Buffer<ArrayBuffer> | null {
+    const { body } = this;
+    const { bytes, from, size } = this.#held;
+    if (!body.takeWhole(size)) return null;
+    this.head.expectsContinue = false;
+    this.#held.from = from + body.taken;
+    return bytes.subarray(from, from + body.taken) as Buffer<ArrayBuffer>;
+  }
   pauseBody(): void {
     this.body.paused = true;
     if (!this.body.complete) this.wire.pause();

@@ -77,6 +77,13 @@ export class Exchange {
   readBody(consumer: BodyConsumer, most = Infinity): void {
     if (!this.over) this.#connection.readBody(consumer, most);
   }
+  /**
+   * Instead of `readBody`: all of the body, if its length was stated and it is here; null otherwise. Its
+   * bytes stay as they are until the exchange is over.
+   */
+  takeBody(): Buffer<ArrayBuffer> | null {
+    return this.over ? null : this.#connection.takeBody();
+  }
   pauseBody(): void {
     if (!this.over) this.#connection.pauseBody();
   }

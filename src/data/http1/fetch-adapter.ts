@@ -10,7 +10,7 @@ import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts
 import { reasonOf } from "./reasons.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
-import { requestFor, type Unfit, unfitOf } from "./sayable.ts";
+import { type FetchBody, requestFor, type Unfit, unfitOf } from "./sayable.ts";
 import { GATEWAY_FAILED } from "./whole-answer.ts";
 import { MEDIUM_BYTES } from "../sockets/pieces.ts";
 
@@ -40,8 +40,8 @@ export interface Passage {
   readonly method: string;
   /** For a router, which is asked when the way is decided: the same for all, not the request's. */
   readonly url: string;
-  /** A new one each time; only one of them may be read. */
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** Null: there is none. */
+  readonly body: FetchBody | null;
   readonly exchange: Exchange;
   listener: PassageListener | null;
   /** Bytes that the request's body may have. To be set before it is read. */
@@ -120,6 +120,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   maxBody = Infinity;
   keepsNothing = true;
   readonly #onError: (error: unknown) => void;
+  #whole: Buffer<ArrayBuffer> | null = null;
   #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #drained: (() => void) | null = null;
@@ -132,8 +133,16 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     exchange.owner = this;
   }
 
-  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    return this.exchange.head.length === 0 ? null : this.#stream();
+  get body(): FetchBody | null {
+    if (this.exchange.head.length === 0) return null;
+    return (this.#whole ??= this.#taken()) ?? this.#stream();
+  }
+
+  #taken(): Buffer<ArrayBuffer> | null {
+    const whole = this.exchange.takeBody();
+    // A larger piece than those that are used again.
+    if (whole !== null && whole.length > MEDIUM_BYTES) this.exchange.pile(whole.length);
+    return whole;
   }
 
   run(handle: PassageHandlerOptions["handle"]): void {

@@ -60,6 +60,8 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   readonly exchange: Exchange;
   readonly toHead: boolean;
   readonly upgrade: boolean;
+  /** No connection goes on to send of a request whose answer is over. */
+  readonly keepsNothing = true;
   readonly #policy: RelayPolicy;
   #pool: UpstreamPool | null = null;
   #call: Call | null = null;
@@ -67,8 +69,6 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   /** The body as far as it was taken from the client; null when that became too much to keep. */
   #kept: Piece[] | null = [];
   #taken = 0;
-  /** Bytes of the body were handed on as they are, and not as a copy. */
-  #lent = false;
   #reading = false;
   #tunnel: Tunnel | null = null;
   #ended = false;
@@ -131,7 +131,6 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
       this.#frame(writer, bytes, start, end, last);
       return call.write(writer.bytes, 0, writer.used, last, true);
     }
-    this.#lent = true;
     if (this.exchange.head.length !== CHUNKED) return call.write(bytes, start, end, last, false);
     writer.reserve(CHUNK_HEADER_BYTES);
     call.write(writer.bytes, 0, chunkHeader(writer.bytes, 0, end - start), false, true);
@@ -162,10 +161,6 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     if (this.#taken > REPLAY_MAX && this.#call !== null) this.#kept = null;
     this.#kept?.push({ bytes, start, end, last });
     if (!this.#pass(bytes, start, end, last) && !last) this.exchange.pauseBody();
-  }
-
-  get keepsNothing(): boolean {
-    return this.#kept === null && !this.#lent;
   }
 
   onTooLarge(): void {

@@ -60,6 +60,15 @@ export class RequestBody {
     return this.#chunked ? Infinity : this.#left;
   }
 
+  /** Whether nobody has asked for it, and it is `available` bytes or less: then it is complete now. */
+  takeWhole(available: number): boolean {
+    const untouched = this.consumer === null && !this.discarding && this.taken === 0;
+    if (this.complete || this.#chunked || !untouched || this.#left > available) return false;
+    this.complete = true;
+    this.taken = this.#left;
+    return true;
+  }
+
   /** Takes what it can of [from, to); the first byte it did not take. */
   feed(bytes: Buffer, from: number, to: number): number {
     const next = this.#chunked

@@ -13,6 +13,12 @@ export interface Unfit {
   readonly detail: string;
 }
 
+/**
+ * A body: all of it, the same each time, where it came with the head. Else a new stream each time, of which
+ * only one may be read.
+ */
+export type FetchBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
+
 /** Bun's client sends 250 and loses the others in silence; the gateway adds eight of its own. */
 const MOST_FIELDS = 240;
 
@@ -44,10 +50,7 @@ export function unfitOf(head: RequestHead): Unfit | null {
 }
 
 /** It, as a `Request`; or why there is none. */
-export function requestFor(
-  head: RequestHead,
-  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
-): Request | Unfit {
+export function requestFor(head: RequestHead, body: FetchBody | null): Request | Unfit {
   const { method, target } = head;
   if (head.fields.count > MOST_FIELDS) {
     return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);

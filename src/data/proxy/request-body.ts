@@ -1,16 +1,18 @@
-// How the request's body goes to the backend by `fetch`: each piece gives the backend's answer new
+// How the request's body goes to the backend by `fetch`. What came with the head goes as it is, which costs
+// a third of a stream and can be sent again. Of a stream each piece gives the backend's answer new
 // time, so that a slow upload is not cut. Pulled only as the backend takes it, so memory stays
 // bounded, and nothing is read before there is a connection, so a body that met a closed port can
 // be sent to the next backend.
 
 import type { Deadlines } from "./deadlines.ts";
+import type { FetchBody } from "../http1/sayable.ts";
 import type { Fetching } from "./forward.ts";
 
-export type ForwardedBody = ReadableStream<Uint8Array<ArrayBuffer>> | null;
+export type ForwardedBody = FetchBody | null;
 
 export function requestBody(fetching: Fetching, deadlines: Deadlines): ForwardedBody {
   const { body } = fetching.passage;
-  return body === null ? null : watched(fetching, body, deadlines);
+  return body instanceof ReadableStream ? watched(fetching, body, deadlines) : body;
 }
 
 function watched(
