@@ -1,7 +1,7 @@
 // `bun run bench:memory`: what the gateway holds in memory, as the system counts it (RSS, MB of 10^6
 // bytes): a million clients beyond the empty gateway, a body of 1 GB either way with a slow reader,
-// and 2 million requests (or as many as REQUESTS says). EXECUTABLE measures another build; TRANSPORT and other settings of the
-// gateway are passed on.
+// and 2 million requests, or as many as REQUESTS says. EXECUTABLE measures another build; TRANSPORT
+// and other settings of the gateway are passed on.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
