@@ -175,10 +175,17 @@ const SUSPECT = new RegExp(
   "i",
 );
 
+const NAMING = "client_id=";
+
+/** Whether the query from there on says who asks, and no more: most do, and need no search. */
+function isNamingOnly(target: string, from: number): boolean {
+  return target.startsWith(NAMING, from) && target.indexOf("&", from + NAMING.length) < 0;
+}
+
 /** The target with `***` in place of each query value whose name sounds secret. */
 export function redact(target: string): string {
   const query = target.indexOf("?");
-  if (query < 0 || !SUSPECT.test(target)) return target;
+  if (query < 0 || isNamingOnly(target, query + 1) || !SUSPECT.test(target)) return target;
   const parameters = target.slice(query + 1).split("&");
   const shown = parameters.map((parameter) => {
     const equals = parameter.indexOf("=");

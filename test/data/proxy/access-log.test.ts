@@ -165,6 +165,10 @@ describe("what is secret in a query", () => {
   test.each([
     ["/p", "/p"],
     ["/p?client_id=a&x=1", "/p?client_id=a&x=1"],
+    ["/p?client_id=key%3Dtoken=", "/p?client_id=key%3Dtoken="],
+    ["/p?client_id=a&token=b", "/p?client_id=a&token=***"],
+    ["/p?token=b&client_id=a", "/p?token=***&client_id=a"],
+    ["/p?token=b?client_id=a", "/p?token=***"],
     ["/p?token=a&access_token=b&ID_TOKEN=c", "/p?token=***&access_token=***&ID_TOKEN=***"],
     ["/p?api_key=a&apikey=b&x-api-key=c&key=d", "/p?api_key=***&apikey=***&x-api-key=***&key=***"],
     ["/p?password=a&passwd=b&pwd=c&pass=d", "/p?password=***&passwd=***&pwd=***&pass=***"],
