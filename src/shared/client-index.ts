@@ -102,7 +102,7 @@ export class ClientIndex {
   /** Writer only. False when the slot is not under this id. */
   remove(id: string, slot: number): boolean {
     const published = Atomics.load(this.#cells, PUBLISHED);
-    const mask = 2 ** (published & LOG_MASK) - 1;
+    const mask = cellsOf(published) - 1;
     const area = areaOf(published);
     let at = this.#hashOf(id) & mask;
     for (let found = 0; ; at = (at + 1) & mask) {
@@ -116,7 +116,7 @@ export class ClientIndex {
   }
 
   #search(published: number, hash: number, bytes: Uint8Array, from: number, to: number): number {
-    const mask = 2 ** (published & LOG_MASK) - 1;
+    const mask = cellsOf(published) - 1;
     const area = areaOf(published);
     // The bound matters only to a reader whose area is just being built anew for another size.
     for (let probe = 0, at = hash & mask; probe <= mask; probe++, at = (at + 1) & mask) {
@@ -131,7 +131,7 @@ export class ClientIndex {
 
   /** First removed or empty cell; the hash first, the slot publishes it. */
   #place(published: number, hash: number, slot: number): void {
-    const mask = 2 ** (published & LOG_MASK) - 1;
+    const mask = cellsOf(published) - 1;
     const area = areaOf(published);
     let at = hash & mask;
     while (Atomics.load(this.#cells, area + at * 2 + 1) > EMPTY) at = (at + 1) & mask;
@@ -144,7 +144,7 @@ export class ClientIndex {
 
   #rebuild(): void {
     const old = Atomics.load(this.#cells, PUBLISHED);
-    const end = areaOf(old) + 2 ** (old & LOG_MASK) * 2;
+    const end = areaOf(old) + cellsOf(old) * 2;
     const wanted = logFor(this.#live + 1, ROOMY);
     let log = wanted;
     while (areasEnd(log) * 4 > this.#memory.maxByteLength) log--;
@@ -152,7 +152,7 @@ export class ClientIndex {
     const next = (old & ~(LOG_MASK | AREA_BIT)) + VERSION_STEP + other + log;
     growTo(this.#memory, areasEnd(log) * 4);
     const area = areaOf(next);
-    this.#cells.fill(EMPTY, area, area + 2 ** log * 2);
+    this.#cells.fill(EMPTY, area, area + cellsOf(next) * 2);
     this.#live = 0;
     this.#occupied = 0;
     for (let cell = areaOf(old); cell < end; cell += 2) {
@@ -164,13 +164,18 @@ export class ClientIndex {
   }
 
   #size(): number {
-    return 2 ** (Atomics.load(this.#cells, PUBLISHED) & LOG_MASK);
+    return cellsOf(Atomics.load(this.#cells, PUBLISHED));
   }
+}
+
+/** Cells of the published area. Shifts, as a power is a call of the engine; there are at most 2^24. */
+function cellsOf(published: number): number {
+  return 1 << (published & LOG_MASK);
 }
 
 /** Where the two areas of 2^log cells begin, in ints. */
 function areasStart(log: number): number {
-  return HEADER_INTS + 4 * (2 ** log - 2 ** SMALLEST_LOG);
+  return HEADER_INTS + 4 * ((1 << log) - (1 << SMALLEST_LOG));
 }
 
 function areasEnd(log: number): number {
@@ -178,8 +183,8 @@ function areasEnd(log: number): number {
 }
 
 function areaOf(published: number): number {
-  const log = published & LOG_MASK;
-  return areasStart(log) + ((published & AREA_BIT) === 0 ? 0 : 2 ** log * 2);
+  const first = areasStart(published & LOG_MASK);
+  return (published & AREA_BIT) === 0 ? first : first + cellsOf(published) * 2;
 }
 
 function logFor(clients: number, load: number): number {

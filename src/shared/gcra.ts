@@ -9,6 +9,8 @@ const SECOND = 1e9;
 const EXACT = 2 ** 53;
 /** Slower limits behave as this one: one token in 31 years. */
 const MIN_RATE_PER_SEC = 1e-9;
+/** Of two, by their exponents: looked up, as making one is a call of the engine. */
+const POWERS = Float64Array.from({ length: 64 }, (_, exponent) => 2 ** exponent);
 
 /** The bucket does not exist (any more). */
 export const GONE = 0;
@@ -86,12 +88,12 @@ export function exponentFor(capacity: number, ratePerSec: number): number {
 
 function intervalOf(ratePerSec: number, exponent: number): number {
   const nanoseconds = SECOND / (ratePerSec > MIN_RATE_PER_SEC ? ratePerSec : MIN_RATE_PER_SEC);
-  return Math.ceil(exponent === 0 ? nanoseconds : nanoseconds / 2 ** exponent);
+  return Math.ceil(exponent === 0 ? nanoseconds : nanoseconds / POWERS[exponent]!);
 }
 
 /** A moment (ns) in whole units of the limit. */
 export function unitsOf(limit: Limit, now: number): number {
-  return Math.floor(limit.exponent === 0 ? now : now / 2 ** limit.exponent);
+  return Math.floor(limit.exponent === 0 ? now : now / POWERS[limit.exponent]!);
 }
 
 /** How far the TAT lies ahead of now (units) in a bucket that holds `tokens`. 0 means full. */
@@ -116,7 +118,7 @@ export function rescale(ahead: number, from: Limit, to: Limit): number {
 export function describe(limit: Limit, ahead: number, out: Take): void {
   const { interval, burst, exponent } = limit;
   const held = ahead < burst ? burst - ahead : 0;
-  const second = exponent === 0 ? SECOND : SECOND / 2 ** exponent;
+  const second = exponent === 0 ? SECOND : SECOND / POWERS[exponent]!;
   out.limit = limit.capacity;
   out.remaining = ahead === 0 ? limit.capacity : held / interval;
   out.resetAfter = ahead / second;
