@@ -88,12 +88,12 @@ export function exponentFor(capacity: number, ratePerSec: number): number {
 
 function intervalOf(ratePerSec: number, exponent: number): number {
   const nanoseconds = SECOND / (ratePerSec > MIN_RATE_PER_SEC ? ratePerSec : MIN_RATE_PER_SEC);
-  return Math.ceil(exponent === 0 ? nanoseconds : nanoseconds / POWERS[exponent]!);
+  return Math.ceil(nanoseconds / POWERS[exponent]!);
 }
 
 /** A moment (ns) in whole units of the limit. */
 export function unitsOf(limit: Limit, now: number): number {
-  return Math.floor(limit.exponent === 0 ? now : now / POWERS[limit.exponent]!);
+  return Math.floor(now / POWERS[limit.exponent]!);
 }
 
 /** How far the TAT lies ahead of now (units) in a bucket that holds `tokens`. 0 means full. */
@@ -118,7 +118,7 @@ export function rescale(ahead: number, from: Limit, to: Limit): number {
 export function describe(limit: Limit, ahead: number, out: Take): void {
   const { interval, burst, exponent } = limit;
   const held = ahead < burst ? burst - ahead : 0;
-  const second = exponent === 0 ? SECOND : SECOND / POWERS[exponent]!;
+  const second = SECOND / POWERS[exponent]!;
   out.limit = limit.capacity;
   out.remaining = ahead === 0 ? limit.capacity : held / interval;
   out.resetAfter = ahead / second;

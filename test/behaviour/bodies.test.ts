@@ -2,6 +2,7 @@
 // has to arrive as it was sent, and to come back so.
 
 import { describe, expect, test } from "bun:test";
+import { closedPort } from "../support/backend.ts";
 import { SOCKETS } from "../support/own-sockets.ts";
 import { requestText, startProxy, TRANSPORTS } from "../support/proxy.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -88,10 +89,7 @@ describe.each(SOCKETS)("over %s", (_, adoption) => {
 
   test("a body that came with its head is sent again after a try that reached nobody", async () => {
     using backend = echo();
-    // A port that was free a moment ago.
-    const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    const closed = `http://127.0.0.1:${listener.port}`;
-    listener.stop(true);
+    const closed = `http://127.0.0.2:${closedPort()}`;
     for (const transport of TRANSPORTS) {
       const backends = [closed, urlOf(backend)];
       await using proxy = startProxy({ transport, adoption, backends });

@@ -209,13 +209,16 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     else if (length === CHUNKED || length === UNTIL_CLOSE) length = UNKNOWN_LENGTH;
     const free = exchange.send(length, bytes, start, end, last);
     if (switching) return this.#join();
-    if (last) this.#end("at_once");
-    else if (!free) this.#call?.pause();
+    this.#relayed(free, last ? "at_once" : null);
   }
 
   onAnswerBody(bytes: Buffer, start: number, end: number, last: boolean): void {
     const free = this.exchange.write(bytes, start, end, last);
-    if (last) this.#end("whole");
+    this.#relayed(free, last ? "whole" : null);
+  }
+
+  #relayed(free: boolean, end: RelayEnd | null): void {
+    if (end !== null) this.#end(end);
     else if (!free) this.#call?.pause();
   }
 

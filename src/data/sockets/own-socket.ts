@@ -5,7 +5,7 @@
 import type { RawSocket } from "../http1/wire.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Kernel, type Poller } from "./kernel.ts";
 import type { Outbox, Sender } from "./outbox.ts";
-import { BULK_BYTES, MEDIUM_BYTES, pieces, SMALL_BYTES } from "./pieces.ts";
+import { BULK_BYTES, MEDIUM_BYTES, pieces, sizeFor, SMALL_BYTES } from "./pieces.ts";
 
 /** Who is told; never from within a call of the socket's methods, `onClose` apart. */
 export interface OwnSocketEvents {
@@ -215,15 +215,9 @@ export class OwnSocket implements RawSocket, Sender {
 
   /** Reads what came, to be handed out by `deliver`. */
   fetch(): void {
-    const size = this.#size;
-    const piece =
-      size === SMALL_BYTES
-        ? pieces.small()
-        : size === MEDIUM_BYTES
-          ? pieces.medium()
-          : pieces.bulk();
+    const piece = pieces.take(this.#size);
     this.#piece = piece;
-    this.#count = this.#around.kernel.read(this.#fd, piece, size);
+    this.#count = this.#around.kernel.read(this.#fd, piece, this.#size);
   }
 
   /** Hands out what `fetch` read, on these events of the poller. */
@@ -234,7 +228,8 @@ export class OwnSocket implements RawSocket, Sender {
     this.#piece = null;
     if (this.#closed) return void pieces.giveBack(piece);
     if (count > 0) {
-      this.#size = sizeAfter(count, size);
+      // Where it was filled there may be more.
+      this.#size = sizeFor(count === size ? count + 1 : count);
       const spacious = count < size && (size === BULK_BYTES || this.#size < size);
       return this.#events.onData(this.kept && spacious ? fitted(piece, count) : piece, count);
     }
@@ -267,21 +262,9 @@ export class OwnSocket implements RawSocket, Sender {
   }
 }
 
-/** What the next read is for, after one for `size` brought `count`. */
-function sizeAfter(count: number, size: number): number {
-  if (count === size) return size === SMALL_BYTES ? MEDIUM_BYTES : BULK_BYTES;
-  if (count <= SMALL_BYTES) return SMALL_BYTES;
-  return count <= MEDIUM_BYTES ? MEDIUM_BYTES : BULK_BYTES;
-}
-
 /** The first `count` bytes in a piece with little more room: whoever keeps them keeps all of it. */
 function fitted(piece: Buffer, count: number): Buffer {
-  const fit =
-    count <= SMALL_BYTES
-      ? pieces.small()
-      : count <= MEDIUM_BYTES
-        ? pieces.medium()
-        : Buffer.allocUnsafeSlow(count);
+  const fit = count > MEDIUM_BYTES ? Buffer.allocUnsafeSlow(count) : pieces.take(sizeFor(count));
   piece.copy(fit, 0, 0, count);
   pieces.giveBack(piece);
   return fit;

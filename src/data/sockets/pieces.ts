@@ -1,6 +1,6 @@
 // The memory that sockets are read into, used again and again: small pieces for the heads of requests,
-// medium ones for those with short bodies, large ones for what comes in bulk. One store a thread. Always holds: a piece is in here once, or
-// somebody has it; who gives one back is the last to know it.
+// medium ones for those with short bodies, large ones for what comes in bulk. One store a thread.
+// Always holds: a piece is in here once, or somebody has it; who gives one back is the last to know it.
 
 /** A request's head fits, nearly always. */
 export const SMALL_BYTES = 2048;
@@ -17,20 +17,25 @@ const MOST_SMALL = 2048;
 const MOST_MEDIUM = 256;
 const MOST_BULK = 16;
 
+/** The size of the smallest pieces that so many bytes fit in; of the largest, if none. */
+export function sizeFor(bytes: number): number {
+  if (bytes <= SMALL_BYTES) return SMALL_BYTES;
+  return bytes <= MEDIUM_BYTES ? MEDIUM_BYTES : BULK_BYTES;
+}
+
 class Pieces {
   readonly #small: Buffer[] = [];
   readonly #medium: Buffer[] = [];
   readonly #bulk: Buffer[] = [];
 
-  small(): Buffer {
-    if (this.#small.length === 0) this.#makeSmall();
-    return this.#small.pop()!;
-  }
-  medium(): Buffer {
-    return this.#medium.pop() ?? Buffer.allocUnsafeSlow(MEDIUM_BYTES);
-  }
-  bulk(): Buffer {
-    return this.#bulk.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES);
+  /** One of that size, which is one of the three. */
+  take(size: number): Buffer {
+    if (size === SMALL_BYTES) {
+      if (this.#small.length === 0) this.#makeSmall();
+      return this.#small.pop()!;
+    }
+    const kept = size === MEDIUM_BYTES ? this.#medium : this.#bulk;
+    return kept.pop() ?? Buffer.allocUnsafeSlow(size);
   }
 
   /**
