@@ -19,7 +19,7 @@ export function testUsage(maxClients = 50_000) {
   const time = { now: 0 };
   const clock = () => time.now;
   const table = new ClientTable(ClientTable.reserve({ maxClients }));
-  const meter = new UsageMeter({ table, maxClients, clock });
+  const meter = new UsageMeter({ table, clock });
   const memory = BusyAddresses.reserve({ workers: 2 });
   const addresses = new BusyAddresses(memory);
   const take = newTake();

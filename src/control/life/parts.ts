@@ -78,7 +78,7 @@ export function assemble(ground: Ground): Parts {
 
 function clientParts({ tables, store, log }: Ground, clock: Clock) {
   const table = new ClientTable(tables.clients);
-  const meter = new UsageMeter({ table, maxClients: tables.clients.maxClients, clock });
+  const meter = new UsageMeter({ table, clock });
   const clients = new ClientsService({
     store,
     table,
