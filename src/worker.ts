@@ -18,6 +18,7 @@ import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createExplain } from "./data/proxy/explain.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
 import { Adoption } from "./data/sockets/adoption.ts";
+import type { OpenSocketLoop } from "./data/sockets/loop.ts";
 import type { SpanRecorder } from "./data/tracing/exporter.ts";
 import { Tracing } from "./data/tracing/tracing.ts";
 import { CidrSet } from "./shared/address.ts";
@@ -25,7 +26,7 @@ import { AnonymousTable } from "./shared/anonymous-table.ts";
 import { BackendTable } from "./shared/backend-table.ts";
 import { BusyAddresses } from "./shared/busy-addresses.ts";
 import { ClientTable } from "./shared/client-table.ts";
-import { calibrate, type ClockPong, workerClock } from "./shared/clock.ts";
+import { calibrate, type ClockPing, type ClockPong, workerClock } from "./shared/clock.ts";
 import { ConnectionTable } from "./shared/connection-table.ts";
 import { DescriptorTable } from "./shared/descriptor-table.ts";
 import { HistoryTable } from "./shared/history-table.ts";
@@ -61,6 +62,8 @@ let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
 let spans: SpanRecorder | null = null;
 let feed: Feed | null = null;
+/** Opened when there is a socket by which Bun's loop can be found. */
+let openLoop: OpenSocketLoop | null = null;
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
@@ -102,13 +105,10 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   config = message.config;
   const { level, format, access } = config.log;
   const log = createLogger({ level, format, component: "worker", writer: lines });
-  const { offset } = await calibrate(async ({ ping }) => {
-    const pong = Promise.withResolvers<ClockPong>();
-    pongs.set(ping, pong.resolve);
-    post({ type: "clock-ping", ping });
-    return await pong.promise;
-  });
-  const clock = workerClock(offset);
+  // The main thread answers when it has opened the database: what follows is ready by then.
+  const { clock, set } = workerClock();
+  const calibrated = calibrate(askMain);
+  const loop = import("./data/sockets/loop.ts");
   const clients = new ClientsStandIn(calls);
   const table = new ClientTable(tables.clients);
   const anonymous = new AnonymousTable(tables.anonymous);
@@ -189,7 +189,16 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     pipeline,
     onError,
   });
+  set((await calibrated).offset);
+  openLoop = (await loop).prepareSocketLoop();
   post({ type: "loaded" });
+}
+
+async function askMain({ ping }: ClockPing): Promise<ClockPong> {
+  const pong = Promise.withResolvers<ClockPong>();
+  pongs.set(ping, pong.resolve);
+  post({ type: "clock-ping", ping });
+  return await pong.promise;
 }
 
 async function startSpans(
@@ -227,16 +236,10 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
     });
     setInterval(tick, TICK_MS);
     post({ type: "listening", handoverPort: server.handoverPort });
-    void moveSockets(server.fd, descriptors!);
+    adoption.loop = openLoop!(server.fd, descriptors!);
   } catch (error) {
     post({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   }
-}
-
-/** From the first moment on that does not delay the start. */
-async function moveSockets(watched: number, open: DescriptorTable): Promise<void> {
-  const { openSocketLoop } = await import("./data/sockets/loop.ts");
-  adoption.loop = openSocketLoop(watched, open);
 }
 
 /** Some 10 MB of ended connections; collecting takes 10 to 20 ms then. */

@@ -25,8 +25,10 @@ export interface Calibration {
   readonly uncertainty: number;
 }
 
-/** Pings of one calibration; the shortest round trip among them counts. */
+/** Pings of one calibration at most; the shortest round trip among them counts. */
 const ROUNDS = 16;
+/** Nanoseconds: nobody waits for another ping to be less uncertain than this. */
+const CERTAIN = 20_000;
 
 // performance.now() costs the same but counts in fractions of milliseconds, which would have to be
 // multiplied and rounded at every reading.
@@ -37,10 +39,21 @@ export function mainClock(): Clock {
   return ownCount;
 }
 
-/** The clock of a worker whose count lies `offset` behind the main thread's; see `calibrate`. */
-export function workerClock(offset: number): Clock {
-  const whole = Math.round(offset);
-  return () => ownCount() + whole;
+export interface WorkerClock {
+  readonly clock: Clock;
+  /** How far this thread's count lies behind the main thread's; see `calibrate`. */
+  set(offset: number): void;
+}
+
+/** The clock of a worker, to be passed on before it is set; read only afterwards. */
+export function workerClock(): WorkerClock {
+  let ahead = 0;
+  return {
+    clock: () => ownCount() + ahead,
+    set(offset) {
+      ahead = Math.round(offset);
+    },
+  };
 }
 
 /** Main thread's end: answer at once, before any other work of the message handler. */
@@ -65,6 +78,7 @@ export async function calibrate(
     const uncertainty = (count() - sent) / 2;
     if (uncertainty >= best.uncertainty) continue;
     best = { offset: Math.round(pong.now - sent - uncertainty), uncertainty };
+    if (uncertainty <= CERTAIN) break;
   }
   return best;
 }

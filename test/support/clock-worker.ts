@@ -15,7 +15,8 @@ self.onmessage = async ({ data }: MessageEvent<{ shared: SharedArrayBuffer }>) =
   const flag = new Int32Array(data.shared, 0, 1);
   const reading = new Float64Array(data.shared, 8, 1);
   const { offset, uncertainty } = await calibrate(ask);
-  const clock = workerClock(offset);
+  const { clock, set } = workerClock();
+  set(offset);
   self.postMessage({ type: "calibrated", uncertainty });
   for (;;) {
     Atomics.wait(flag, 0, 0);

@@ -1,20 +1,14 @@
 // The request line (RFC 9112 §3), judged byte by byte: an error is reported for the first byte that is
 // wrong, so the result is the same however the bytes were split.
 
-import { CR, LF, SP, TARGET, TOKEN, begins, byteSet, isDigit } from "./bytes.ts";
+import { DIGITS, SP, TARGET, TOKEN, begins, byteSets } from "./bytes.ts";
 import { DONE, type Fields, MORE, type Verdict } from "./fields.ts";
 
 /** Longest method; none that anybody registered is near it. */
 const MAX_METHOD = 32;
 
 /** What each byte of `HTTP/1.1` CRLF may be. */
-const VERSION_LINE = Array.from({ length: 10 }, (_, i) =>
-  byteSet((byte) => {
-    if (i === 5 || i === 7) return isDigit(byte);
-    if (i >= 8) return byte === (i === 8 ? CR : LF);
-    return byte === "HTTP/x.".charCodeAt(i);
-  }),
-);
+const VERSION_LINE = byteSets("H", "T", "T", "P", "/", DIGITS, ".", DIGITS, "\r", "\n");
 
 /** What nearly every request line ends in. */
 const PLAIN_VERSION = Buffer.from("HTTP/1.1\r\n");

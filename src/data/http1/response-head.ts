@@ -2,7 +2,7 @@
 // whether the connection can be used again). Belongs to one backend connection. As strict as the
 // request's: an answer that two parsers could read differently is not relayed (RFC 9112 §4, §6).
 
-import { CR, HTAB, LF, SP, VALUE, byteSet, isDigit } from "./bytes.ts";
+import { CR, DIGITS, HTAB, LF, SP, VALUE, byteSet, byteSets } from "./bytes.ts";
 import {
   OPTION_CLOSE,
   OPTION_KEEP_ALIVE,
@@ -23,11 +23,9 @@ export const RESPONSE_LIMITS: ResponseLimits = { head: 65_536, fields: 1024 };
 /** The verdict on an answer that cannot be relayed. */
 export const MALFORMED = 502;
 
-const START = "HTTP/1.x ";
-const PREFIX = Array.from({ length: START.length }, (_, i) =>
-  byteSet((byte) => (i === 7 ? isDigit(byte) && byte <= 49 : byte === START.charCodeAt(i))),
-);
-const DIGIT = byteSet((byte) => isDigit(byte));
+/** What each byte of `HTTP/1.` and so on may be. */
+const PREFIX = byteSets("H", "T", "T", "P", "/", "1", ".", "01", " ");
+const DIGIT = byteSet(DIGITS);
 
 export class ResponseHead {
   readonly fields = new Fields();

@@ -172,10 +172,17 @@ export class SocketLoop {
 }
 
 /** `known`: a descriptor that Bun's loop of this thread watches. Null: there can be none here. */
-export function openSocketLoop(known: number, open: OpenDescriptors): SocketLoop | null {
+export type OpenSocketLoop = (known: number, open: OpenDescriptors) => SocketLoop | null;
+
+/** What can be done before there is anything that Bun's loop watches. */
+export function prepareSocketLoop(): OpenSocketLoop {
   const kernel = openKernel();
-  const bun = kernel === null ? -1 : findPoller(known);
-  if (kernel === null || bun < 0) return null;
+  return (known, open) => (kernel === null ? null : openSocketLoop(kernel, known, open));
+}
+
+function openSocketLoop(kernel: Kernel, known: number, open: OpenDescriptors): SocketLoop | null {
+  const bun = findPoller(known);
+  if (bun < 0) return null;
   const poller = kernel.poller(MOST_EVENTS);
   if (poller === null) return null;
   if (poller.add(bun, EPOLLIN) && open.add(poller.descriptor))
