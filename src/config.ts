@@ -4,6 +4,7 @@
 
 import { loadValues, type Settled, type Sources } from "./config/load.ts";
 import type { Values } from "./config/settings.ts";
+import { CidrSet } from "./shared/address.ts";
 import type { BalancerName } from "./shared/balancing/balancer.ts";
 import { namesLinkLocal } from "./shared/backend-url.ts";
 import type { LogLevel } from "./shared/log.ts";
@@ -197,7 +198,21 @@ function warningsOf(config: Config): string[] {
   if (config.admin.token !== null && config.admin.token.length < SHORT_TOKEN) {
     warnings.push(`ADMIN_TOKEN is shorter than ${SHORT_TOKEN} characters and can be guessed`);
   }
+  const proxies = config.trustedProxies.join(",");
+  if (config.admin.token === null && overlap(config.trustedProxies, config.admin.allow)) {
+    warnings.push(
+      `ADMIN_ALLOW admits TRUSTED_PROXIES (${proxies}), and with them whoever they let through to ` +
+        "the control routes; set ADMIN_TOKEN",
+    );
+  }
   return warnings;
+}
+
+/** Whether an address is in both. Of two networks that meet, one begins inside the other. */
+function overlap(some: readonly string[], others: readonly string[]): boolean {
+  const beginsIn = (cidrs: readonly string[], set: CidrSet): boolean =>
+    cidrs.some((cidr) => set.has(cidr.split("/")[0]!));
+  return beginsIn(some, new CidrSet(others)) || beginsIn(others, new CidrSet(some));
 }
 
 function deepFreeze<T extends object>(value: T): T {

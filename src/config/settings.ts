@@ -113,7 +113,7 @@ export const SETTINGS = {
   UNKNOWN_CLIENTS: setting(
     kinds.oneOf("anonymous", "reject"),
     "anonymous",
-    "a `client_id` that is not registered: limited by address, or refused with 401",
+    "a request without a registered `client_id`: limited by address, or refused with 401",
   ),
   TRUSTED_PROXIES: setting(kinds.cidrs, "none", "peers whose `X-Forwarded-For` is believed"),
   FLUSH_INTERVAL: setting(

@@ -230,6 +230,24 @@ describe("warnings", () => {
     ]);
     expect(await warnings({ BACKENDS: "http://a", ADMIN_TOKEN: "x".repeat(16) })).toEqual([]);
   });
+
+  test("say that everybody may use the control routes through a proxy that is allowed to", async () => {
+    const through = (proxies: string, env: Record<string, string> = {}) =>
+      warnings({ BACKENDS: "http://a", TRUSTED_PROXIES: proxies, ...env });
+    const expected = (proxies: string) => [
+      `ADMIN_ALLOW admits TRUSTED_PROXIES (${proxies}), and with them whoever they let through to ` +
+        "the control routes; set ADMIN_TOKEN",
+    ];
+    for (const proxies of ["127.0.0.1/32", "0.0.0.0/0", "10.0.0.1,::1"]) {
+      expect(await through(proxies)).toEqual(expected(proxies));
+      expect(await through(proxies, { ADMIN_TOKEN: "x".repeat(16) })).toEqual([]);
+      expect(await through(proxies, { ADMIN_ALLOW: "none" })).toEqual([]);
+    }
+    expect(await through("10.0.0.0/8")).toEqual([]);
+    expect(await through("10.0.0.0/8", { ADMIN_ALLOW: "10.9.0.0/16" })).toEqual(
+      expected("10.0.0.0/8"),
+    );
+  });
 });
 
 test("the table for the README has a row for every setting and no broken cell", () => {
