@@ -17,7 +17,8 @@ export interface AppOptions extends ControlRoutesOptions {
 export function createApp(options: AppOptions) {
   const { proxy, log } = options;
   return (
-    new Elysia(ROUTING)
+    // Composed here, where the main thread is waited for, and not when the first request comes.
+    new Elysia({ ...ROUTING, precompile: true })
       .onError(({ error }) => {
         // The last net. Outcomes on the path are values, so whatever arrives here is a bug; its
         // stack belongs into the log, never into an answer.
@@ -28,6 +29,7 @@ export function createApp(options: AppOptions) {
       // Bodies are not for Elysia to read, and taking the context apart here keeps it from parsing
       // query, cookies and headers.
       .all("/*", ({ request }) => proxy(request), { parse: "none", detail: { hide: true } })
+      .compile()
   );
 }
 
