@@ -111,6 +111,10 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     return own?.listen(this) ?? null;
   }
 
+  get unasked(): boolean {
+    return this.#doing === Doing.IDLE;
+  }
+
   /** There is a connection, over which TLS may still have to begin. False: it is not wanted. */
   onConnected(socket: RawSocket): boolean {
     const { accepts } = this.#pool;

@@ -119,6 +119,7 @@ export class SocketLoop {
   #handle(count: number): boolean {
     let bunsTurn = false;
     this.#settled = false;
+    this.#hearUnasked(count);
     for (let from = 0; from < count; from += AT_ONCE) {
       if (this.#collect(from, Math.min(count, from + AT_ONCE))) bunsTurn = true;
       this.#outbox.open = true;
@@ -126,6 +127,18 @@ export class SocketLoop {
       this.#outbox.flushAll();
     }
     return bunsTurn;
+  }
+
+  /**
+   * Nobody waits for what these have to say. It comes before any request of the round, which could
+   * otherwise go out on one of them and find it as its answer.
+   */
+  #hearUnasked(count: number): void {
+    const poller = this.#poller;
+    for (let i = 0; i < count; i++) {
+      const socket = this.#sockets[poller.fd(i)];
+      if (socket !== undefined && !socket.kept && socket.unasked) socket.ready(poller.events(i));
+    }
   }
 
   /** Reads from those that have something to read. */

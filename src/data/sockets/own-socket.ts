@@ -16,6 +16,8 @@ export interface OwnSocketEvents {
   /** The other side ended its direction. */
   onEnd(): void;
   onClose(error?: Error): void;
+  /** Nothing is to come now: whatever does belongs to nothing that is sent later. */
+  readonly unasked?: boolean;
 }
 
 export interface Surroundings {
@@ -187,6 +189,10 @@ export class OwnSocket implements RawSocket, Sender {
   /** What comes is wanted. */
   get reads(): boolean {
     return this.#reading && !this.#ended && !this.#broken;
+  }
+
+  get unasked(): boolean {
+    return this.#events.unasked === true;
   }
 
   /** The poller's events of it. */

@@ -9,7 +9,7 @@ import {
 import { type HttpServer, listenHttp } from "../../../src/data/http1/server.ts";
 import { UpstreamPool, type UpstreamLimits } from "../../../src/data/http1/upstream-pool.ts";
 import type { Adoption } from "../../../src/data/sockets/adoption.ts";
-import { SOCKETS } from "../../support/own-sockets.ts";
+import { SOCKETS, ownSockets } from "../../support/own-sockets.ts";
 import { RawBackend } from "./raw-backend.ts";
 import { RawClient, atRest, flood } from "./raw-client.ts";
 
@@ -597,5 +597,41 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       raw.send(UPGRADE + GET);
       await raw.until((received) => received.split("ok").length === 3);
     });
+  });
+});
+
+describe("what the kernel already has of a kept connection when a request comes", () => {
+  beforeAll(() => {
+    adoption = ownSockets;
+  });
+
+  const POST = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi";
+  const STALE = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nlate";
+  /** More than the loop reads from before it looks at what came. */
+  const MANY = 40;
+
+  test.each([
+    { name: "an answer nobody asked for", said: STALE, end: false },
+    { name: "such an answer and its end", said: STALE, end: true },
+    { name: "its end", said: "", end: true },
+  ])("is not that request's answer: $name", async ({ said, end }) => {
+    const backend = await scripted(({ received, socket }) => {
+      if (received.endsWith("\r\n\r\n") || received.endsWith("hi")) socket.write(OK);
+    });
+    const through = proxy(backend.port);
+    const clients = await Promise.all(Array.from({ length: MANY }, () => client(through)));
+    const [first] = clients;
+    first!.send(GET);
+    await first!.contains("ok");
+    while (through.pool.idle === 0) await settled();
+    expect(through.pool.connections).toBe(1);
+    // All of it is there before the loop's next round, the requests first.
+    for (const raw of clients) raw.received = "";
+    for (const raw of clients) raw.send(POST);
+    const { socket } = backend.connections[0]!;
+    if (said !== "") socket.write(said);
+    if (end) socket.end();
+    for (const raw of clients) expect(await raw.contains("\r\n\r\n")).toContain(" 200 OK\r\n");
+    expect(through.failures).toEqual([]);
   });
 });
