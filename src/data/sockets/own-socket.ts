@@ -188,7 +188,7 @@ export class OwnSocket implements RawSocket, Sender {
 
   /** What comes is wanted. */
   get reads(): boolean {
-    return this.#reading && !this.#ended && !this.#broken;
+    return this.#reading && !this.#ended;
   }
 
   get unasked(): boolean {
@@ -211,11 +211,10 @@ export class OwnSocket implements RawSocket, Sender {
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) === 0) return;
     // Before a read takes it away. What had come before the fault can still be read.
     if ((events & EPOLLERR) !== 0) this.#fault = this.#around.kernel.error(this.#fd) || this.#fault;
-    if (this.#broken) return this.#lost();
     if (this.reads) {
       this.fetch();
       this.deliver(events);
-    } else if ((events & EPOLLERR) !== 0) this.#lost();
+    } else if (this.#broken || (events & EPOLLERR) !== 0) this.#lost();
     else if ((events & EPOLLHUP) !== 0) this.#hungUp();
   }
 
@@ -245,7 +244,8 @@ export class OwnSocket implements RawSocket, Sender {
       return;
     }
     // An end that nobody announced, and our direction with it: a reset whose error was taken.
-    if (this.#fault !== 0 || ((events & EPOLLHUP) !== 0 && !this.#shutdown)) return this.#lost();
+    const reset = (events & EPOLLHUP) !== 0 && !this.#shutdown;
+    if (reset || this.#broken || this.#fault !== 0) return this.#lost();
     this.#ended = true;
     this.#watch();
     this.#events.onEnd();

@@ -286,6 +286,22 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       await raw.until((received) => received.length > size);
     }, 20_000);
 
+    test("is relayed though the connection broke under the rest of the request", async () => {
+      const backend = await scripted();
+      const through = proxy(backend.port);
+      const raw = await client(through);
+      raw.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+      flood(raw.socket, 300_000);
+      const { socket } = await backend.until(0, (received) => received.length > 300_000);
+      // More of the body, the answer and the reset are there before any of it is looked at.
+      flood(raw.socket, 300_000);
+      socket.write("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno");
+      socket.resetAndDestroy();
+      expect(await raw.contains("no")).toStartWith("HTTP/1.1 413 ");
+      expect(through.failures).toEqual([]);
+      while (through.pool.connections > 0) await settled();
+    });
+
     test("may come before the request is complete; the backend connection is not used again", async () => {
       const backend = await scripted((connection) => {
         if (connection.received.includes("first")) connection.socket.write(OK);

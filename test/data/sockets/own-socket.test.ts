@@ -238,6 +238,29 @@ describe("reading", () => {
     expect(owner.received.toString()).toBe("late");
   });
 
+  test.each([10, 100_000])(
+    "of %d bytes that came before a reset goes on to their end, though a write found it first",
+    async (size) => {
+      const { own, owner, peer } = await connected();
+      expect(peer.write(numbered(size))).toBe(size);
+      peer.terminate();
+      expect(own.write(numbered(1), 0, 1)).toBe(-1);
+      expect(owner.received.length).toBe(0);
+      expect(await owner.closed.promise).toBeInstanceOf(Error);
+      expect(owner.received.equals(numbered(size))).toBe(true);
+      expect(owner.ended).toBe(false);
+    },
+  );
+
+  test("a reset that a write found is told while it is held back", async () => {
+    const { own, owner, peer } = await connected();
+    own.pause();
+    peer.write("unread");
+    peer.terminate();
+    expect(own.write(numbered(1), 0, 1)).toBe(-1);
+    expect(await owner.closed.promise).toBeInstanceOf(Error);
+  });
+
   test("a reset is told while it is held back", async () => {
     const { own, owner, peer } = await connected();
     own.pause();
