@@ -69,7 +69,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     this.#call = call;
     call.attach(this, true);
     this.#expectHead();
-    if (!drained && call.sent) this.#pool.deadlines.set(this.deadline, this.#pool.limits.headMs);
+    if (!drained) this.#watchHead();
     return true;
   }
 
@@ -134,7 +134,8 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     let drained = true;
     for (const bytes of this.#early) drained = this.#wire.write(bytes, 0, bytes.length, false);
     this.#early = [];
-    if (drained && !this.#call!.sent) this.#call!.owner.onCallDrain();
+    if (!drained) this.#watchHead();
+    else if (!this.#call!.sent) this.#call!.owner.onCallDrain();
   }
 
   onConnectError(code: string): void {
@@ -214,6 +215,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     else this.#pool.deadlines.clear(this.deadline);
   }
 
+  /** Its answer is waited for, or that it takes more of the request. */
   #watchHead(): void {
     this.#pool.deadlines.set(this.deadline, this.#pool.limits.headMs);
   }
