@@ -103,6 +103,17 @@ describe("a request's head", () => {
     ]);
   });
 
+  test("has at most 64 names in its Connection fields, other options apart", () => {
+    const names = (count: number): string => Array.from({ length: count }, () => "abc").join(",");
+    const head = (...values: string[]): string =>
+      `${GET}${values.map((value) => `Connection: ${value}\r\n`).join("")}\r\n`;
+    expect(status(head(names(64)))).toBe(200);
+    expect(status(head(names(65)))).toBe(431);
+    expect(status(head(names(32), `close, ${names(32)}`, "Keep-Alive"))).toBe(200);
+    expect(status(head(names(32), "close", names(33)))).toBe(431);
+    expect(status(head(`${"close,".repeat(1000)}${names(64)}`))).toBe(200);
+  });
+
   test("a garbage first byte is refused before a line is complete", () => {
     expect(status("\x16\x03\x01")).toBe(400);
   });
