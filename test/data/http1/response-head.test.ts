@@ -202,7 +202,10 @@ describe("a head that reads one answer after the other", () => {
             return read(head, verdict);
           };
           const { version } = kept.fields;
-          expect(parse(kept)).toEqual(parse(new ResponseHead()));
+          const expected = parse(new ResponseHead());
+          expect(parse(kept)).toEqual(expected);
+          // Whoever refuses an answer parses no other.
+          if ("verdict" in expected) return;
           if (kept.fields.repeated && kept.fields.version === version) repeats++;
         }
       }),
