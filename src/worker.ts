@@ -16,6 +16,7 @@ import { type HttpServer, listenHttp } from "./data/http1/server.ts";
 import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";
 import { createExplain } from "./data/proxy/explain.ts";
+import { FailureLog } from "./data/proxy/failure-log.ts";
 import { createPipeline } from "./data/proxy/pipeline.ts";
 import { Adoption } from "./data/sockets/adoption.ts";
 import type { OpenSocketLoop } from "./data/sockets/loop.ts";
@@ -31,6 +32,7 @@ import { ConnectionTable } from "./shared/connection-table.ts";
 import { DescriptorTable } from "./shared/descriptor-table.ts";
 import { HistoryTable } from "./shared/history-table.ts";
 import { LineBatch } from "./shared/line-batch.ts";
+import { LineTurns } from "./shared/line-turns.ts";
 import { createLogger, type Logger } from "./shared/log.ts";
 import type { FromWorker, ToWorker } from "./shared/messages.ts";
 import { MetricsTable } from "./shared/metrics-table.ts";
@@ -130,6 +132,10 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     metrics,
     clock,
     accessLog,
+    failureLog: new FailureLog(
+      log.child("load_balancer"),
+      new LineTurns(tables.turns.upstream, clock),
+    ),
     tracing: new Tracing({ ...config.tracing, recording: spans !== null }),
     spans,
     deadlines,

@@ -11,6 +11,7 @@ import type { ConnectionTableMemory } from "./connection-table.ts";
 import type { ControlResult } from "./control-result.ts";
 import type { DescriptorTableMemory } from "./descriptor-table.ts";
 import type { HistoryTableMemory } from "./history-table.ts";
+import type { LineTurnsMemory } from "./line-turns.ts";
 import type { MetricsTableMemory } from "./metrics-table.ts";
 import type { ProcessStateMemory } from "./process-state.ts";
 import type { RetryBudgetMemory } from "./retry-budget.ts";
@@ -28,7 +29,14 @@ export interface SharedTables {
   readonly metrics: MetricsTableMemory;
   readonly history: HistoryTableMemory;
   readonly repeats: RetryBudgetMemory;
+  readonly turns: LineTurnsTables;
   readonly state: ProcessStateMemory;
+}
+
+/** Turns to write lines of the log, by what they are about. */
+export interface LineTurnsTables {
+  /** Failures of backends, by slot. */
+  readonly upstream: LineTurnsMemory;
 }
 
 /** What the control routes can ask for, by the name of its port. */

@@ -10,6 +10,7 @@ import { ClientTable } from "./client-table.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { DescriptorTable } from "./descriptor-table.ts";
 import { HistoryTable } from "./history-table.ts";
+import { LineTurns } from "./line-turns.ts";
 import type { SharedTables } from "./messages.ts";
 import { MetricsTable } from "./metrics-table.ts";
 import { ProcessState } from "./process-state.ts";
@@ -33,6 +34,9 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     connections: ConnectionTable.reserve({ workers }),
     descriptors: DescriptorTable.reserve({ workers }),
     repeats: RetryBudget.reserve({ workers }),
+    turns: {
+      upstream: LineTurns.reserve(),
+    },
     state: ProcessState.reserve(),
   };
 }

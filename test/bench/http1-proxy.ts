@@ -27,6 +27,7 @@ const policy: RelayPolicy = {
     relay.exchange.begin(502, "Bad Gateway");
     relay.exchange.send(0, Buffer.alloc(0), 0, 0, true);
   },
+  onBroken: () => {},
   onEnd: () => {},
 };
 const handler = (exchange: Exchange): void => new Relay(exchange, policy).forward(next());

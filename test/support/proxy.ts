@@ -10,6 +10,7 @@ import type { ServerLimits } from "../../src/data/http1/limits.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
 import type { Adoption } from "../../src/data/sockets/adoption.ts";
 import { type AccessLog, createAccessLog } from "../../src/data/proxy/access-log.ts";
+import { FailureLog } from "../../src/data/proxy/failure-log.ts";
 import { createPipeline, type PipelineOptions } from "../../src/data/proxy/pipeline.ts";
 import type { SpanRecorder } from "../../src/data/tracing/exporter.ts";
 import { Tracing } from "../../src/data/tracing/tracing.ts";
@@ -17,8 +18,10 @@ import { AnonymousTable } from "../../src/shared/anonymous-table.ts";
 import { BackendTable } from "../../src/shared/backend-table.ts";
 import { ClientTable } from "../../src/shared/client-table.ts";
 import { mainClock } from "../../src/shared/clock.ts";
+import { LineTurns } from "../../src/shared/line-turns.ts";
 import { MetricsTable } from "../../src/shared/metrics-table.ts";
 import { RetryBudget } from "../../src/shared/retry-budget.ts";
+import { type LogLine, recordedLog } from "./recorded-log.ts";
 
 export interface ProxyOptions {
   readonly backends: readonly string[];
@@ -53,6 +56,8 @@ export interface Proxy extends AsyncDisposable {
   readonly metrics: MetricsTable;
   /** Slots that failures to connect made unhealthy. */
   readonly failedSlots: number[];
+  /** What was logged about backends that failed. */
+  readonly failureLines: readonly LogLine[];
   /** What nobody expected. */
   readonly errors: unknown[];
   /** Lines of the access log so far, flushed now. */
@@ -85,6 +90,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     format: "json",
     write: (lines) => (log += Buffer.from(lines).toString()),
   });
+  const failures = recordedLog();
   const { requestMs = 60_000, streamIdleMs = 60_000, ...config } = options.config ?? {};
   const failedSlots: number[] = [];
   const errors: unknown[] = [];
@@ -106,6 +112,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     metrics,
     clock,
     accessLog: options.log === false ? null : accessLog,
+    failureLog: new FailureLog(failures.logger, new LineTurns(LineTurns.reserve(), clock)),
     tracing: new Tracing({
       sampler: "parentbased_always_on",
       ratio: 1,
@@ -150,6 +157,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     backends,
     metrics,
     failedSlots,
+    failureLines: failures.lines,
     errors,
     drain: () => server.drain(),
     logLines() {

@@ -30,6 +30,8 @@ export interface RelayPolicy {
    * `forward` again, now or later, if `replayable`.
    */
   onFailure(relay: Relay, failure: RelayFailure, detail: string): void;
+  /** The backend broke its answer off; `onEnd` follows. */
+  onBroken(relay: Relay, detail: string): void;
   /** Once, at the very end. */
   onEnd(relay: Relay, end: RelayEnd): void;
 }
@@ -251,6 +253,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
       return;
     }
     this.exchange.abort();
+    this.#policy.onBroken(this, detail);
     this.#end("broken");
   }
 

@@ -8,6 +8,7 @@ import { MessageWriter } from "../http1/message-writer.ts";
 import { Phrase } from "../http1/phrase.ts";
 import { TRACE_EIGHTS } from "../tracing/trace-context.ts";
 import type { Exchange } from "./exchange.ts";
+import { FAILURE_WORDS } from "./failure-log.ts";
 import { END_DIGITS, END_LINES } from "./request-ids.ts";
 
 export interface AccessLogOptions {
@@ -65,9 +66,13 @@ const KEYS = {
   path: new Phrase(',"path":'),
 };
 
-/** The line that the process's logger would write about these fields. */
+/**
+ * The line that the process's logger would write about these fields. Only where there is something to
+ * say: `broken_by`, who ended the exchange before its time; `failure`, how the last try at a backend
+ * failed, in the words of failure-log.ts, whatever became of those before it.
+ */
 const jsonLine: Line = (writer, exchange, elapsed) => {
-  const { clientId, backendUrl, bytes, brokenBy } = exchange;
+  const { clientId, backendUrl, bytes, brokenBy, failure } = exchange;
   writer.phrase(KEYS.time).text(isoTime(Date.now())).phrase(KEYS.requestId);
   requestId(writer, exchange);
   const { traceDigits, traceAt } = exchange;
@@ -90,6 +95,7 @@ const jsonLine: Line = (writer, exchange, elapsed) => {
   writer.phrase(KEYS.path);
   text(writer, redact(exchange.target));
   if (brokenBy !== null) writer.text(',"broken_by":"').text(brokenBy).text('"');
+  if (failure !== null) writer.text(',"failure":"').text(FAILURE_WORDS[failure]).text('"');
   writer.text("}\n");
 };
 
@@ -156,6 +162,7 @@ function fieldsOf(exchange: Exchange, elapsed: number) {
     method: exchange.method,
     path: redact(exchange.target),
     broken_by: exchange.brokenBy ?? undefined,
+    failure: exchange.failure === null ? undefined : FAILURE_WORDS[exchange.failure],
   };
 }
 

@@ -5,6 +5,7 @@
 import type { BackendFailure } from "../../shared/backend-table.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Exchange } from "./exchange.ts";
+import type { FailureLog } from "./failure-log.ts";
 import type { Observer } from "./observe.ts";
 import { type Backends, type Failure, mayTryAnother, pick } from "./pick.ts";
 import * as responses from "./responses.ts";
@@ -32,6 +33,7 @@ export interface AttemptsOptions {
   readonly repeats: Repeats;
   readonly clock: Clock;
   readonly observer: Observer;
+  readonly failureLog: FailureLog;
   /** Bytes; 0 means no limit. */
   readonly maxBody: number;
   readonly onBackendFailed: (slot: number) => void;
@@ -41,6 +43,7 @@ export class Attempts {
   readonly #backends: BackendPool;
   readonly #clock: Clock;
   readonly #observer: Observer;
+  readonly #failureLog: FailureLog;
   readonly #maxBody: number;
   readonly #onBackendFailed: (slot: number) => void;
   readonly #repeats: Repeats;
@@ -50,6 +53,7 @@ export class Attempts {
     this.#repeats = options.repeats;
     this.#clock = options.clock;
     this.#observer = options.observer;
+    this.#failureLog = options.failureLog;
     this.#maxBody = options.maxBody;
     this.#onBackendFailed = options.onBackendFailed;
   }
@@ -70,14 +74,21 @@ export class Attempts {
     return responses.NONE_HEALTHY;
   }
 
-  /** After a failed try. Null: another backend is picked, try that. */
-  next(exchange: Exchange, failure: Failure, replayable: boolean): responses.OwnAnswer | null {
+  /** After a failed try. Null: another backend is picked, try that. `error` is for the log. */
+  next(
+    exchange: Exchange,
+    failure: Failure,
+    replayable: boolean,
+    error: string,
+  ): responses.OwnAnswer | null {
     const { backend } = exchange;
     this.#release(exchange);
     this.#observer.failed(failure);
     // What the client did wrong says nothing about the backend.
-    const blamed = failure !== "client" && failure !== "too_large";
-    if (blamed && this.#backends.failed(backend, failure)) this.#onBackendFailed(backend);
+    if (failure !== "client" && failure !== "too_large") {
+      this.#failureLog.tell(exchange, failure, error);
+      if (this.#backends.failed(backend, failure)) this.#onBackendFailed(backend);
+    }
     if (!mayTryAnother(exchange, failure, replayable)) return this.#answerTo(exchange, failure);
     if (!this.#repeats.retry(this.#clock())) {
       this.#observer.retryRefused();
@@ -98,9 +109,11 @@ export class Attempts {
   }
 
   /** The backend broke its answer off. */
-  broke(exchange: Exchange): void {
+  broke(exchange: Exchange, error: string): void {
     const { backend } = exchange;
     exchange.brokenBy = "backend";
+    exchange.failure = "reset";
+    this.#failureLog.tell(exchange, "reset", error);
     this.#observer.failed("reset");
     if (this.#backends.broke(backend)) this.#onBackendFailed(backend);
   }
@@ -121,10 +134,12 @@ export class Attempts {
   }
 
   #answerTo(exchange: Exchange, failure: Failure): responses.OwnAnswer {
-    if (failure === "timeout") return responses.BACKEND_TIMED_OUT;
     if (failure === "too_large") return responses.bodyTooLarge(this.#maxBody);
-    if (failure !== "client") return responses.BACKEND_FAILED;
-    exchange.brokenBy = "client";
-    return responses.CLIENT_LEFT;
+    if (failure === "client") {
+      exchange.brokenBy = "client";
+      return responses.CLIENT_LEFT;
+    }
+    exchange.failure = failure;
+    return failure === "timeout" ? responses.BACKEND_TIMED_OUT : responses.BACKEND_FAILED;
   }
 }

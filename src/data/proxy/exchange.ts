@@ -3,6 +3,7 @@
 // by observe. Owned by one worker; nothing here is shared. What carries it (the connection, `fetch`)
 // stands elsewhere.
 
+import type { BackendFailure } from "../../shared/backend-table.ts";
 import { latin1 } from "../http1/bytes.ts";
 import { TracePlace } from "../tracing/tracing.ts";
 import { newRateLimit, type PolicyName, type RateLimit } from "./ratelimit-headers.ts";
@@ -77,6 +78,8 @@ export class Exchange extends TracePlace {
   bytes: number | null = 0;
   /** Who ended the exchange before its time. */
   brokenBy: "client" | "backend" | null = null;
+  /** How the last try failed at its backend; null when it did not. */
+  failure: BackendFailure | null = null;
   ended = false;
 
   #target: string | null = null;

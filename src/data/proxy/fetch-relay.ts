@@ -14,7 +14,7 @@ import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import { accepts, begin, failureOf, Fetching, finish, type Forward } from "./forward.ts";
+import { accepts, begin, errorOf, failureOf, Fetching, finish, type Forward } from "./forward.ts";
 import { answerDrops, answerLines, RequestHeaders } from "./headers.ts";
 import type { Observer } from "./observe.ts";
 import type { Failure } from "./pick.ts";
@@ -65,17 +65,20 @@ export class FetchRelay {
       for (;;) {
         let response: Response | null = null;
         let failure: Failure | null = carried.cancelled;
+        let error = UNFIT;
         try {
           if (failure === null) response = await begin(carried, this.#forward);
-        } catch (error) {
-          failure = failureOf(error, carried, this.#forward);
+        } catch (thrown) {
+          failure = failureOf(thrown, carried, this.#forward);
+          error = errorOf(thrown, carried);
         }
         const handed = response === null ? null : this.#handOn(carried, response);
         if (handed !== null) {
           end = typeof handed === "string" ? handed : await handed;
           break;
         }
-        const answer = this.#attempts.next(exchange, failure ?? "malformed", !carried.bodyTouched);
+        failure ??= "malformed";
+        const answer = this.#attempts.next(exchange, failure, !carried.bodyTouched, error);
         if (answer !== null) {
           carried.answer(answer);
           break;
@@ -87,7 +90,9 @@ export class FetchRelay {
     }
     finish(carried, end, this.#forward);
     carried.conclude(end);
-    if (end === "broken") this.#attempts.broke(exchange);
+    if (end === "broken") {
+      this.#attempts.broke(exchange, carried.cancelled === null ? BROKEN_OFF : SILENT);
+    }
     this.#attempts.over(exchange);
   }
 
@@ -99,6 +104,11 @@ export class FetchRelay {
     return carried.passage.relay(response, fields, answerDrops(fields));
   }
 }
+
+/** For the log, where nothing was thrown that says it. */
+const UNFIT = "a status or framing that cannot be handed on";
+const BROKEN_OFF = "the answer broke off";
+const SILENT = "no more of the answer in time";
 
 /** One exchange on its way. */
 class Carried extends Fetching implements PassageListener {

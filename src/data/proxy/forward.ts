@@ -111,9 +111,18 @@ export function finish(fetching: Fetching, end: PassageEnd, forward: Forward): v
 export function failureOf(error: unknown, fetching: Fetching, forward: Forward): Failure {
   forward.deadlines.remove(fetching);
   if (fetching.cancelled !== null) return fetching.cancelled;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   if (UNCONNECTED.has(code) || UNTRUSTED.test(code)) return "unconnected";
   return RESET.has(code) ? "reset" : "malformed";
+}
+
+/** The same for the log. Not the message, which may hold the URL that was asked for. */
+export function errorOf(error: unknown, { cancelled }: Fetching): string {
+  return cancelled === "timeout" ? "no answer in time" : codeOf(error);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** Server-sent events (WHATWG HTML §9.2): a stream that may be quiet until there is news. */

@@ -18,6 +18,7 @@ import type { AccessLog } from "./access-log.ts";
 import { admitAnonymous, admitClient, type AnonymousBuckets, type ClientBuckets } from "./admit.ts";
 import { Attempts, type BackendPool, type Repeats } from "./attempts.ts";
 import { Exchange } from "./exchange.ts";
+import type { FailureLog } from "./failure-log.ts";
 import { FetchRelay } from "./fetch-relay.ts";
 import { givenRequestId } from "./headers.ts";
 import { identify } from "./identify.ts";
@@ -39,6 +40,7 @@ export interface PipelineOptions {
   readonly metrics: MetricsTable;
   readonly clock: Clock;
   readonly accessLog: AccessLog | null;
+  readonly failureLog: FailureLog;
   readonly tracing: Tracing;
   readonly spans: SpanRecorder | null;
   /** Of the connections to backends. */

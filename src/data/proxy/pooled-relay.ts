@@ -89,15 +89,19 @@ class Relaying implements RelayPolicy {
     answerLines(writer, this.#exchange, head);
   }
 
-  onFailure(relay: Relay, failure: RelayFailure): void {
+  onFailure(relay: Relay, failure: RelayFailure, detail: string): void {
     const exchange = this.#exchange;
     const { attempts, pools } = this.#shared;
     const stale = failure === "stale" && relay.replayable && isIdempotent(exchange.method);
     if (!stale) {
-      const answer = attempts.next(exchange, FAILURES[failure], relay.replayable);
+      const answer = attempts.next(exchange, FAILURES[failure], relay.replayable, detail);
       if (answer !== null) return this.#answer(answer);
     }
     relay.forward(pools.of(exchange.backend, exchange.backendUrl!), stale);
+  }
+
+  onBroken(_: Relay, detail: string): void {
+    this.#shared.attempts.broke(this.#exchange, detail);
   }
 
   onEnd(relay: Relay, end: RelayEnd): void {
@@ -109,7 +113,7 @@ class Relaying implements RelayPolicy {
       if (exchange.status === 0) {
         observer.answeredOurselves(exchange, refusal || CLIENT_LEFT.status);
       }
-    } else if (end === "broken") attempts.broke(exchange);
+    }
     if (exchange.bytes !== null) exchange.bytes = relay.bytes;
     attempts.over(exchange, end === "at_once" ? exchange.answeredAt : undefined);
   }

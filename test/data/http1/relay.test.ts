@@ -58,6 +58,7 @@ function proxy(port: number, limits: Partial<UpstreamLimits> = {}, secondPort = 
       const body = Buffer.from(failure);
       relay.exchange.send(body.length, body, 0, body.length, true);
     },
+    onBroken: () => {},
     onEnd: (_, end) => void ends.push(end),
   };
   const handler = (exchange: ConstructorParameters<typeof Relay>[0]): void =>

@@ -103,6 +103,7 @@ describe("a line of the access log", () => {
       status: fc.integer({ min: 0, max: 599 }),
       bytes: fc.option(fc.maxSafeNat()),
       brokenBy: fc.constantFrom(null, "client" as const),
+      failure: fc.constantFrom(null, "unconnected" as const),
     });
     const elapsed = fc.nat(1e15);
     const id = fc.oneof(
@@ -129,6 +130,7 @@ describe("a line of the access log", () => {
           method: "GET",
           path: redact(target),
           broken_by: given.brokenBy ?? undefined,
+          failure: given.failure === null ? undefined : "connect",
         });
         const [first, ...rest] = [line, expected].map((each) =>
           each.replace(/"time":"[^"]+"/, "").replace(/"duration_ms":[^,]+/, ""),
