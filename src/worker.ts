@@ -164,6 +164,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     explain: createExplain({ config, clients: table, anonymous, backends, clock }),
     dashboard: { feed, rows: new ClientRowsReader({ table, clients, clock }) },
     log,
+    accessTurns: new LineTurns(tables.turns.access, clock),
     admin: config.admin,
     version: pkg.version,
     readiness: () => state.readiness(backends.healthyCount()),

@@ -7,8 +7,23 @@ import { CidrSet, normalizeAddress } from "../shared/address.ts";
 import type { Config } from "../config.ts";
 import { problem } from "../shared/problem.ts";
 
+/** Why somebody may not come in, in the log's words, which control-log.ts explains. */
+export const ACCESS_REASONS = [
+  "no_token",
+  "wrong_token",
+  "address",
+  "host",
+  "foreign_page",
+] as const;
+export type AccessReason = (typeof ACCESS_REASONS)[number];
+
+export interface AccessRefusal {
+  readonly reason: AccessReason;
+  readonly answer: Response;
+}
+
 /** `peer` is the address of the connection, null when it is gone. Null: come in. */
-export type AccessCheck = (request: Request, peer: string | null) => Response | null;
+export type AccessCheck = (request: Request, peer: string | null) => AccessRefusal | null;
 
 export function createAccess({ token, allow }: Config["admin"]): AccessCheck {
   return token === null ? byAddress(allow) : byToken(token);
@@ -21,23 +36,23 @@ function byToken(token: string): AccessCheck {
     // Digests have one length and are compared in constant time: neither the token's length nor
     // how much of it was right can be measured.
     if (given !== undefined && timingSafeEqual(digest(given, "latin1"), wanted)) return null;
-    return problem(
-      401,
-      {
-        title: "Unauthorized",
-        detail:
-          given === undefined
-            ? "Send the admin token (ADMIN_TOKEN): Authorization: Bearer <token>."
-            : "This is not the admin token (ADMIN_TOKEN).",
-      },
-      {
-        "www-authenticate":
-          given === undefined
-            ? 'Bearer realm="gateway"'
-            : 'Bearer realm="gateway", error="invalid_token"',
-      },
-    );
+    return given === undefined
+      ? unauthorized(
+          "no_token",
+          "Send the admin token (ADMIN_TOKEN): Authorization: Bearer <token>.",
+          'Bearer realm="gateway"',
+        )
+      : unauthorized(
+          "wrong_token",
+          "This is not the admin token (ADMIN_TOKEN).",
+          'Bearer realm="gateway", error="invalid_token"',
+        );
   };
+}
+
+function unauthorized(reason: AccessReason, detail: string, challenge: string): AccessRefusal {
+  const headers = { "www-authenticate": challenge };
+  return { reason, answer: problem(401, { title: "Unauthorized", detail }, headers) };
 }
 
 /** Header values arrive as one character a byte, whatever the sender meant by the bytes. */
@@ -50,18 +65,21 @@ function byAddress(allow: readonly string[]): AccessCheck {
   return (request, peer) => {
     if (peer === null || !allowed.has(normalizeAddress(peer))) {
       return forbidden(
+        "address",
         "Control routes are open to the addresses in ADMIN_ALLOW only. Connect from one of them, " +
           "or set ADMIN_TOKEN and send Authorization: Bearer <token>.",
       );
     }
     if (!isAddressOrLocalhost(request.headers.get("host"))) {
       return forbidden(
+        "host",
         "Without ADMIN_TOKEN, control routes answer only under an IP address or localhost. Use " +
           "one as the host name, or set ADMIN_TOKEN and send Authorization: Bearer <token>.",
       );
     }
     if (isFromForeignPage(request)) {
       return forbidden(
+        "foreign_page",
         "Without ADMIN_TOKEN, pages of other origins may not use the control routes. Open the " +
           "address yourself, or set ADMIN_TOKEN and send Authorization: Bearer <token>.",
       );
@@ -70,8 +88,8 @@ function byAddress(allow: readonly string[]): AccessCheck {
   };
 }
 
-function forbidden(detail: string): Response {
-  return problem(403, { title: "Forbidden", detail });
+function forbidden(reason: AccessReason, detail: string): AccessRefusal {
+  return { reason, answer: problem(403, { title: "Forbidden", detail }) };
 }
 
 const IPV4_OR_LOCALHOST = /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/i;

@@ -5,10 +5,10 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Config } from "../config.ts";
 import type { ClientsPort } from "../shared/clients.ts";
-import type { Logger } from "../shared/log.ts";
 import { createAccess } from "./access.ts";
 import { backendsController, type BackendsControllerOptions } from "./backends/controller.ts";
 import { clientsController } from "./clients/controller.ts";
+import { ControlLog, type ControlLogOptions } from "./control-log.ts";
 import { ASSET_NAMES } from "./dashboard/assets.ts";
 import { dashboardController, type DashboardOptions } from "./dashboard/controller.ts";
 import { explainController, type ExplainControllerOptions } from "./explain/controller.ts";
@@ -25,39 +25,47 @@ export interface ControlRoutesOptions
     StatusControllerOptions,
     BackendsControllerOptions,
     UsageControllerOptions,
-    ExplainControllerOptions {
+    ExplainControllerOptions,
+    ControlLogOptions {
   readonly clients: ClientsPort;
   readonly dashboard: DashboardOptions;
   readonly admin: Config["admin"];
-  /** The address of the connection that a request came by; null when nobody knows. */
-  readonly peerOf: (request: Request) => string | null;
   /** Of the gateway, for the OpenAPI document. */
   readonly version: string;
-  readonly log: Logger;
 }
 
 /** Answers a request whose path is at or below one of the prefixes. */
 export function createControl(
   options: ControlRoutesOptions,
 ): (request: Request) => Promise<Response> {
-  const app = controlApp(options);
+  const log = new ControlLog(options);
+  const app = controlApp(options, log);
   const access = createAccess(options.admin);
   const open = openPaths(options.admin.token !== null);
   return async (request: Request): Promise<Response> => {
     const path = new URL(request.url).pathname;
     const refused = open.has(path) ? null : access(request, options.peerOf(request));
-    if (refused) return finish(isPageVisit(request, refused, path) ? signInPage() : refused);
+    if (refused) {
+      const { answer, reason } = refused;
+      log.refused(request, path, answer.status, reason);
+      return finish(isPageVisit(request, answer, path) ? signInPage() : answer);
+    }
     // HEAD is GET without the body (RFC 9110 §9.3.2), which the server leaves out by itself.
     const same = request.method !== "HEAD";
     const { headers, url } = request;
-    return finish(await app.handle(same ? request : new Request(url, { headers })));
+    const answer = await app.handle(same ? request : new Request(url, { headers }));
+    log.answered(request, path, answer);
+    return finish(answer);
   };
 }
 
-function controlApp(options: ControlRoutesOptions): AnyElysia {
+function controlApp(options: ControlRoutesOptions, log: ControlLog): AnyElysia {
   const withToken = options.admin.token !== null;
   const controllers = [
-    clientsController(options),
+    clientsController({
+      clients: options.clients,
+      onUpload: (request, report) => log.uploaded(request, report),
+    }),
     usageController(options),
     backendsController(options),
     statusController(options),

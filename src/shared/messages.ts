@@ -37,6 +37,8 @@ export interface SharedTables {
 export interface LineTurnsTables {
   /** Failures of backends, by slot. */
   readonly upstream: LineTurnsMemory;
+  /** Refused access to the control routes, by reason. */
+  readonly access: LineTurnsMemory;
 }
 
 /** What the control routes can ask for, by the name of its port. */

@@ -36,6 +36,7 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     repeats: RetryBudget.reserve({ workers }),
     turns: {
       upstream: LineTurns.reserve(),
+      access: LineTurns.reserve(),
     },
     state: ProcessState.reserve(),
   };

@@ -55,7 +55,7 @@ describe("with a token", () => {
   ])("%j does not", (authorization) => {
     const access = createAccess({ token: "right", allow: ["127.0.0.1"] });
     const request = new Request("http://127.0.0.1/clients", { headers: { authorization } });
-    expect(access(request, "127.0.0.1")?.status).toBe(401);
+    expect(access(request, "127.0.0.1")?.answer.status).toBe(401);
   });
 
   test("a token of any characters is compared as the bytes that were sent", () => {
@@ -84,7 +84,7 @@ describe("without a token", () => {
     access(
       new Request("http://x/clients", { method, headers: { host: "127.0.0.1", ...headers } }),
       peer,
-    )?.status ?? 200;
+    )?.answer.status ?? 200;
 
   test("the peer's address decides, never a header", () => {
     for (const peer of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3"]) {

@@ -10,6 +10,7 @@ import { DeadlineWheel } from "../../src/data/http1/deadlines.ts";
 import type { Exchange } from "../../src/data/http1/exchange.ts";
 import { asRequest, type Passage } from "../../src/data/http1/fetch-adapter.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
+import { LineTurns } from "../../src/shared/line-turns.ts";
 import type { LogFields, Logger } from "../../src/shared/log.ts";
 import { BackendsInMemory } from "./backends-in-memory.ts";
 import { ClientsInMemory } from "./clients-in-memory.ts";
@@ -56,6 +57,7 @@ export function startControl(options: Partial<ControlRoutesOptions> = {}): Contr
         admin: { token: null, allow: ["127.0.0.0/8", "::1/128"] },
         version: "0.0.0-test",
         log: recorder(errors),
+        accessTurns: new LineTurns(LineTurns.reserve(), () => 0),
         readiness: () => ({ ready: true }),
         backends: () => backends.table.snapshot(),
         metrics: () => "",

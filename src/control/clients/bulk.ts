@@ -41,10 +41,11 @@ interface Numbered {
 
 const validator = getSchemaValidator(NewClientBody, { normalize: false });
 
-/** 200 with the report; 413 and 503 with what was done until then. */
+/** 200 with the report; 413 and 503 with what was done until then. `onEnd` gets it in any case. */
 export async function putLines(
   body: AsyncIterable<Uint8Array>,
   clients: ClientsPort,
+  onEnd: (report: BulkReport) => void,
 ): Promise<BulkReport | Response> {
   const upload = new Upload(clients);
   try {
@@ -55,6 +56,9 @@ export async function putLines(
     if (error instanceof Stopped) return stopped(503, "Service Unavailable", error, upload.report);
     if (!(error instanceof Refusal)) throw error;
     return await cutOff(error, upload);
+  } finally {
+    await upload.settled();
+    onEnd(upload.report);
   }
 }
 
@@ -114,6 +118,11 @@ class Upload {
   async finish(): Promise<void> {
     await this.#handOn();
     await this.#storing;
+  }
+
+  /** Nothing is being stored any more: the report is complete. */
+  async settled(): Promise<void> {
+    await this.#storing.catch(() => undefined);
   }
 
   async #handOn(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Client, ClientsFailure, ClientsPort } from "../../shared/clients.t
 import { problem } from "../../shared/problem.ts";
 import { readJson } from "../json-body.ts";
 import { methodNotAllowed } from "../refusal.ts";
-import { putLines } from "./bulk.ts";
+import { type BulkReport, putLines } from "./bulk.ts";
 import * as docs from "./documentation.ts";
 import { ClientParams, LimitsBody, NewClientBody, PageQuery, PatchBody } from "./model.ts";
 import { readPageQuery } from "./page-query.ts";
@@ -16,7 +16,13 @@ import { refuse } from "./refuse.ts";
 const parse = [readJson, "json" as const];
 const hidden = { detail: { hide: true }, parse: "none" as const };
 
-export function clientsController({ clients }: { readonly clients: ClientsPort }) {
+export interface ClientsControllerOptions {
+  readonly clients: ClientsPort;
+  /** An upload is over, however it ended. */
+  readonly onUpload: (request: Request, report: BulkReport) => void;
+}
+
+export function clientsController({ clients, onUpload }: ClientsControllerOptions) {
   return new Elysia()
     .post(
       "/clients",
@@ -51,7 +57,8 @@ export function clientsController({ clients }: { readonly clients: ClientsPort }
             "The body must be uncompressed JSON lines with Content-Type: application/x-ndjson.";
           return problem(415, { title: "Unsupported Media Type", detail });
         }
-        return await putLines(request.body ?? noBody(), clients);
+        const done = (report: BulkReport): void => onUpload(request, report);
+        return await putLines(request.body ?? noBody(), clients, done);
       },
       { parse: "none", detail: docs.putMany },
     )
