@@ -39,6 +39,8 @@ export interface LineTurnsTables {
   readonly upstream: LineTurnsMemory;
   /** Refused access to the control routes, by reason. */
   readonly access: LineTurnsMemory;
+  /** What was no request that could be served, by status from 400 on. */
+  readonly unread: LineTurnsMemory;
 }
 
 /** What the control routes can ask for, by the name of its port. */

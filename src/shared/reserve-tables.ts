@@ -37,6 +37,7 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     turns: {
       upstream: LineTurns.reserve(),
       access: LineTurns.reserve(),
+      unread: LineTurns.reserve(),
     },
     state: ProcessState.reserve(),
   };

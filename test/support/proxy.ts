@@ -14,6 +14,7 @@ import { FailureLog } from "../../src/data/proxy/failure-log.ts";
 import { createPipeline, type PipelineOptions } from "../../src/data/proxy/pipeline.ts";
 import type { SpanRecorder } from "../../src/data/tracing/exporter.ts";
 import { Tracing } from "../../src/data/tracing/tracing.ts";
+import { UnreadLog } from "../../src/data/unread-log.ts";
 import { AnonymousTable } from "../../src/shared/anonymous-table.ts";
 import { BackendTable } from "../../src/shared/backend-table.ts";
 import { ClientTable } from "../../src/shared/client-table.ts";
@@ -58,6 +59,8 @@ export interface Proxy extends AsyncDisposable {
   readonly failedSlots: number[];
   /** What was logged about backends that failed. */
   readonly failureLines: readonly LogLine[];
+  /** What was logged about what could not be served. */
+  readonly unreadLines: readonly LogLine[];
   /** What nobody expected. */
   readonly errors: unknown[];
   /** Lines of the access log so far, flushed now. */
@@ -91,6 +94,8 @@ export function startProxy(options: ProxyOptions): Proxy {
     write: (lines) => (log += Buffer.from(lines).toString()),
   });
   const failures = recordedLog();
+  const unreadLog = recordedLog();
+  const unread = new UnreadLog(unreadLog.logger, new LineTurns(LineTurns.reserve(), clock));
   const { requestMs = 60_000, streamIdleMs = 60_000, ...config } = options.config ?? {};
   const failedSlots: number[] = [];
   const errors: unknown[] = [];
@@ -144,7 +149,10 @@ export function startProxy(options: ProxyOptions): Proxy {
     handler: front,
     adoption,
     limits: options.limits ?? {},
-    onRefused: (status) => metrics.unread(status),
+    onRefused: (status, fault, peerAddress) => {
+      metrics.unread(status);
+      unread.refused(status, fault, peerAddress);
+    },
     onError,
   });
   const ticking = setInterval(() => deadlines.advance(performance.now()), TICK_MS);
@@ -158,6 +166,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     metrics,
     failedSlots,
     failureLines: failures.lines,
+    unreadLines: unreadLog.lines,
     errors,
     drain: () => server.drain(),
     logLines() {

@@ -382,7 +382,9 @@ export class Connection implements DeadlineOwner, RawEnd {
     const { writer } = this;
     writeRefusal(writer, status, fault, this.head.isMethod("HEAD"));
     // Of what has an owner, that one is told.
-    if (exchange === null || exchange.owner === null) this.#server.refused(status);
+    if (exchange === null || exchange.owner === null) {
+      this.#server.refused(status, fault, this.peerAddress);
+    }
     this.wire.write(writer.bytes, 0, writer.used, true);
     this.#linger();
     exchange?.lost(status);

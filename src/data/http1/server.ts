@@ -37,11 +37,13 @@ export interface HttpServerOptions {
   readonly deadlines: DeadlineWheel;
   /** Must answer, now or later, or abort. May keep the exchange, not its head beyond its end. */
   readonly handler: (exchange: Exchange) => void;
-  /** What came was no request that could be served; it got this answer. */
-  readonly onRefused?: (status: number) => void;
+  /** What came was no request that could be served; `fault` is what its answer says about it. */
+  readonly onRefused?: OnRefused;
   /** A bug: the handler threw. The client got a 500 or a truncated answer. */
   readonly onError?: (error: unknown) => void;
 }
+
+export type OnRefused = (status: number, fault: string, peerAddress: string) => void;
 
 /** How many connections there are, in all and of an address. */
 export interface Census {
@@ -94,7 +96,7 @@ export interface ServerState {
   readonly successor: Dial | null;
   requests: number;
   piled: number;
-  refused(status: number): void;
+  refused(status: number, fault: string, peerAddress: string): void;
   closed(connection: Connection): void;
 }
 
@@ -117,7 +119,7 @@ class Server implements ServerState, HttpServer {
   readonly #connections = new Set<Connection>();
   readonly #census: Census;
   readonly #adoption: Adoption | null;
-  readonly #onRefused: ((status: number) => void) | undefined;
+  readonly #onRefused: OnRefused | undefined;
   readonly #listeners: Bun.TCPSocketListener<SocketEvents | null>[];
   readonly #handover: HandoverListener | null;
   readonly #drained = Promise.withResolvers<void>();
@@ -196,9 +198,9 @@ class Server implements ServerState, HttpServer {
     return connection;
   }
 
-  refused(status: number): void {
+  refused(status: number, fault: string, peerAddress: string): void {
     this.refusals.set(status, (this.refusals.get(status) ?? 0) + 1);
-    this.#onRefused?.(status);
+    this.#onRefused?.(status, fault, peerAddress);
   }
 
   closed(connection: Connection): void {
