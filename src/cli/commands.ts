@@ -5,8 +5,8 @@ import * as kinds from "../config/kinds.ts";
 import type { Kind } from "../config/kinds.ts";
 import {
   CLIENT_ID,
+  CLIENT_ID_IN_WORDS,
   MAX_CAPACITY,
-  MAX_CLIENT_ID_LENGTH,
   MAX_RATE_PER_SEC,
 } from "../shared/clients.ts";
 import type { Choices, Command, CommandSpec, Operand, Option, Options, Values } from "./command.ts";
@@ -54,9 +54,8 @@ function accepted<T>(accepts: string, parse: (text: string) => T | undefined): K
 }
 
 const text = accepted("some text", (given) => given || undefined);
-const clientId = accepted(
-  `1 to ${MAX_CLIENT_ID_LENGTH} characters of A-Z a-z 0-9 . _ : @ -`,
-  (given) => (CLIENT_ID.test(given) ? given : undefined),
+const clientId = accepted(CLIENT_ID_IN_WORDS, (given) =>
+  CLIENT_ID.test(given) ? given : undefined,
 );
 const httpUrl = accepted("a URL that starts with http:// or https://", (given) => {
   const protocol = URL.parse(given)?.protocol;

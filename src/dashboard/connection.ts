@@ -34,6 +34,9 @@ export class Problem extends Error {
 
 /** The answer's JSON; null without one. Rejects with a `Problem` that a person can read. */
 export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  // What a URL makes of `..` leads elsewhere: to a backend, which would be told the token.
+  const { pathname, search } = new URL(path, location.origin);
+  if (pathname + search !== path) throw new Problem(0, `No URL can have the path ${path}.`);
   let answer: Response;
   try {
     answer = await request(path, {

@@ -9,7 +9,7 @@ import { BucketTable, type ClientUsage } from "./bucket-table.ts";
 import { BucketWriter, type ClientLimit } from "./bucket-writer.ts";
 import { ClientIds, MAX_IDS } from "./client-ids.ts";
 import { ClientIndex } from "./client-index.ts";
-import { CLIENT_ID } from "./clients.ts";
+import { STORED_CLIENT_ID } from "./clients.ts";
 import { DirtySet } from "./dirty-set.ts";
 import { ADMITTED, type Take, type TakeOutcome } from "./gcra.ts";
 import { growable, growTo } from "./growable.ts";
@@ -139,7 +139,7 @@ export class ClientTable {
    * slot, or -1 when the table is full. Not marked dirty: the caller has just read or written it.
    */
   add(clientId: string, limit: ClientLimit, tokens: number, now: number): number {
-    if (!CLIENT_ID.test(clientId)) throw new Error("not a client id");
+    if (!STORED_CLIENT_ID.test(clientId)) throw new Error("not a client id");
     if (this.find(clientId) >= 0) throw new Error(`client ${clientId} is in the table`);
     const slot = this.#unusedSlot(now);
     if (slot < 0) return -1;

@@ -112,7 +112,18 @@ describe("refused in one line", () => {
     ["clients lisst", 'unknown command "clients lisst"; did you mean clients list?'],
     ["clients get", "clients get needs a CLIENT_ID"],
     ["clients get a b", 'unexpected argument "b"'],
-    ["clients get a/b", '"a/b" is no CLIENT_ID: 1 to 128 characters of A-Z a-z 0-9 . _ : @ -'],
+    [
+      "clients get a/b",
+      '"a/b" is no CLIENT_ID: 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..)',
+    ],
+    [
+      "clients set .. --rate 1",
+      '".." is no CLIENT_ID: 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..)',
+    ],
+    [
+      "clients delete ok .",
+      '"." is no CLIENT_ID: 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..)',
+    ],
     ["clients delete", "clients delete needs at least one CLIENT_ID"],
     ["clients set a", "nothing to set: give --capacity, --rate or --tokens"],
     ["clients set a --rate 0", "--rate needs a number above 0, at most 1000000000"],

@@ -35,7 +35,14 @@ describe("CSV", () => {
   test.each([
     ["a,10", "has 2 fields, and the first line 4"],
     [",10,1,", "client_id is missing"],
-    ["a b,10,1,", 'client_id must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -, not "a b"'],
+    [
+      "a b,10,1,",
+      'client_id must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..), not "a b"',
+    ],
+    [
+      "..,10,1,",
+      'client_id must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..), not ".."',
+    ],
     ["a,,1,", "capacity is missing"],
     ["a,0x10,1,", 'capacity must be a number from 1 to 1000000000, not "0x10"'],
     ["a,10,0,", 'rate_per_sec must be a number above 0, at most 1000000000, not "0"'],
@@ -104,7 +111,10 @@ describe("JSON lines", () => {
     ["nonsense", "is no JSON; each line must be one object"],
     ["[1]", "must be an object, one on each line"],
     ["null", "must be an object, one on each line"],
-    ['{"client_id":7}', "client_id must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -, not 7"],
+    [
+      '{"client_id":7}',
+      "client_id must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..), not 7",
+    ],
     [
       '{"client_id":"a","capacity":"10","rate_per_sec":1}',
       'capacity must be a number from 1 to 1000000000, not "10"',

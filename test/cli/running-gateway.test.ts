@@ -51,6 +51,28 @@ describe("an answer that is none of a gateway", () => {
   });
 });
 
+test.each(["/clients/..", "/clients/.", "/clients/./usage", "/clients/%2e%2e/reset"])(
+  "nothing is sent, least of all the token, when a URL makes another path of %s",
+  async (path) => {
+    const heard: string[] = [];
+    using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: ({ url }) => {
+        heard.push(url);
+        return Response.json(null);
+      },
+    });
+    const gateway = new RunningGateway(`${server.url.origin}/below`, {
+      text: "s3cret",
+      from: "ADMIN_TOKEN",
+    });
+    const error: unknown = await gateway.ask("PATCH", path).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ exitCode: EXIT.usage, message: expect.stringContaining(path) });
+    expect(heard).toEqual([]);
+  },
+);
+
 test("no answer in time", async () => {
   const { promise, resolve } = Promise.withResolvers<Response>();
   using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => promise });

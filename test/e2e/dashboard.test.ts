@@ -1,8 +1,10 @@
 // The dashboard in a real browser, on the compiled executable: what a person sees and does.
 
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
 import { noBrowser, openBrowser, type WatchedPage } from "../support/browser.ts";
@@ -124,6 +126,37 @@ describe.skipIf(noBrowser !== null)(`in a browser${noBrowser ? `: ${noBrowser}` 
       expect(browser.foreign).toEqual([]);
       // The 422 is the gateway's answer to the impossible id.
       expect(browser.complaints.filter((line) => !line.includes("422"))).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "a client whose id a URL resolves is shown, and what is done with it reaches no backend",
+    async () => {
+      await using backends = startHelloBackends(1);
+      await using gateway = await Gateway.start({ backends: backends.urls, env: QUICK_CHECKS });
+      await gateway.stop();
+      const database = new Database(join(gateway.cwd, "gateway.db"));
+      database.run(
+        "INSERT INTO clients (client_id, capacity, rate_per_sec, tokens, tokens_at, version, tokens_version, created_at, updated_at) VALUES ('..', 10, 1, 10, 0, 1, 1, 0, 0)",
+      );
+      database.close();
+      await using next = await Gateway.start({
+        backends: backends.urls,
+        cwd: gateway.cwd,
+        env: QUICK_CHECKS,
+      });
+      await using browser = await openBrowser(next.url);
+      const page = await open(browser, next);
+      const sent: string[] = [];
+      page.on("request", (request) => {
+        if (request.method() !== "GET") sent.push(`${request.method()} ${request.url()}`);
+      });
+      await page.getByRole("button", { name: "Delete .." }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+      await page.getByText("No URL can have the path /clients/..").waitFor();
+      expect(sent).toEqual([]);
+      expect(browser.complaints).toEqual([]);
     },
     TIMEOUT_MS,
   );

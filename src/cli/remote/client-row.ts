@@ -6,8 +6,8 @@ import { decimal } from "../../config/kinds.ts";
 import { closest } from "../../config/closest.ts";
 import {
   CLIENT_ID,
+  CLIENT_ID_IN_WORDS,
   MAX_CAPACITY,
-  MAX_CLIENT_ID_LENGTH,
   MAX_RATE_PER_SEC,
 } from "../../shared/clients.ts";
 import type { NewClient } from "../../shared/clients.ts";
@@ -32,7 +32,7 @@ export function readClient(
   const { client_id } = values;
   if (client_id === undefined || client_id === "") return "client_id is missing";
   if (typeof client_id !== "string" || !CLIENT_ID.test(client_id)) {
-    return `client_id must be 1 to ${MAX_CLIENT_ID_LENGTH} characters of A-Z a-z 0-9 . _ : @ -, not ${shown(client_id)}`;
+    return `client_id must be ${CLIENT_ID_IN_WORDS}, not ${shown(client_id)}`;
   }
   const type = asText ? "string" : "number";
   const client: Record<string, unknown> = { client_id };

@@ -82,8 +82,13 @@ export class RunningGateway {
     const headers = new Headers({ accept: "application/json, text/plain;q=0.5" });
     if (content !== null) headers.set("content-type", text?.type ?? "application/json");
     if (this.#token) headers.set("authorization", `Bearer ${this.#token.text}`);
+    const url = new URL(this.url + path);
+    // What a URL makes of `..` leads elsewhere: to a backend, which would be told the token.
+    if (!(url.pathname + url.search).endsWith(path)) {
+      throw new StartError(EXIT.usage, `no URL can have the path ${path}`);
+    }
     try {
-      const response = await fetch(this.url + path, {
+      const response = await fetch(url, {
         method,
         headers,
         body: content,

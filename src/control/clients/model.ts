@@ -4,13 +4,15 @@
 import { t } from "elysia";
 import {
   CLIENT_ID,
+  CLIENT_ID_IN_WORDS,
   MAX_CAPACITY,
-  MAX_CLIENT_ID_LENGTH,
   MAX_RATE_PER_SEC,
+  STORED_CLIENT_ID,
+  STORED_CLIENT_ID_IN_WORDS,
 } from "../../shared/clients.ts";
 
 const clientId = t.String({
-  title: `1 to ${MAX_CLIENT_ID_LENGTH} characters of A-Z a-z 0-9 . _ : @ -`,
+  title: CLIENT_ID_IN_WORDS,
   pattern: CLIENT_ID.source,
   description: "Names the client; requests say it as ?client_id=.",
 });
@@ -86,8 +88,8 @@ export const PageQuery = t.Object(
     ),
     after: t.Optional(
       t.String({
-        title: clientId.title!,
-        pattern: CLIENT_ID.source,
+        title: STORED_CLIENT_ID_IN_WORDS,
+        pattern: STORED_CLIENT_ID.source,
         description: "Answer with the clients after this client_id: `next` of the page before.",
       }),
     ),

@@ -2,7 +2,7 @@
 // types.
 
 import { type Static, t } from "elysia";
-import { CLIENT_ID } from "../../shared/clients.ts";
+import { STORED_CLIENT_ID } from "../../shared/clients.ts";
 
 export const ClientRowBody = t.Object(
   {
@@ -49,7 +49,7 @@ export const ClientRowsQuery = t.Object(
   {
     prefix: t.Optional(
       t.String({
-        pattern: CLIENT_ID.source.replace("{1,", "{0,"),
+        pattern: STORED_CLIENT_ID.source.replace("{1,", "{0,"),
         description: "Only clients whose id begins so.",
       }),
     ),
@@ -68,7 +68,7 @@ export const ClientRowsQuery = t.Object(
       }),
     ),
     after: t.Optional(
-      t.String({ pattern: CLIENT_ID.source, description: "`next` of the page before." }),
+      t.String({ pattern: STORED_CLIENT_ID.source, description: "`next` of the page before." }),
     ),
   },
   { additionalProperties: false },

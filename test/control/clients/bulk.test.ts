@@ -31,10 +31,12 @@ describe("an upload", () => {
       "[1]",
       line("f", { current_tokens: 11 }),
       line("g"),
+      line(".."),
+      line("..."),
     ];
     const { status, body } = await put(server, lines.join("\r\n"));
     expect(status).toBe(200);
-    expect(body).toMatchObject({ lines: 11, created: 2, changed: 1, unchanged: 0, refused: 7 });
+    expect(body).toMatchObject({ lines: 13, created: 3, changed: 1, unchanged: 0, refused: 8 });
     expect(body.errors).toEqual([
       { line: 4, client_id: null, detail: "the line is not well-formed JSON" },
       {
@@ -47,8 +49,9 @@ describe("an upload", () => {
       { line: 8, client_id: null, detail: "client_id is given twice" },
       { line: 9, client_id: null, detail: expect.stringContaining("a JSON object is needed") },
       { line: 10, client_id: "f", detail: "current_tokens must be at most capacity (10)" },
+      { line: 12, client_id: "..", detail: expect.stringContaining("client_id must be") },
     ]);
-    expect([...server.clients.stored.keys()].sort()).toEqual(["a", "g", "old"]);
+    expect([...server.clients.stored.keys()].sort()).toEqual(["...", "a", "g", "old"]);
   });
 
   test("lists a hundred refusals and counts the others", async () => {

@@ -150,8 +150,11 @@ describe("a body at fault is told what is accepted and what was given", () => {
     [
       { ...client9, client_id: "a b" },
       "client_id",
-      'must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -, not the text "a b"',
+      'must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ - (but not . or ..), not the text "a b"',
     ],
+    // A URL resolves both, so no route could name the client.
+    [{ ...client9, client_id: "." }, "client_id", /, not the text "\."$/],
+    [{ ...client9, client_id: ".." }, "client_id", /, not the text "\.\."$/],
     [
       '{"client_id":"x","capacity":1e999,"rate_per_sec":1}',
       "capacity",

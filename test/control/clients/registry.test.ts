@@ -57,6 +57,12 @@ describe("applying rows", () => {
     expect(registry.apply(row({ version: 1 }))).toBe("added");
   });
 
+  test("a client named . or .. from before such ids were refused is still one", () => {
+    expect(registry.apply(row({ clientId: "." }))).toBe("added");
+    expect(registry.apply(row({ clientId: ".." }))).toBe("added");
+    expect(registry.client("..")!.current_tokens).toBe(40);
+  });
+
   test("a full table refuses another client and still changes those it holds", () => {
     registry.apply(row({ clientId: "a" }));
     registry.apply(row({ clientId: "b" }));
