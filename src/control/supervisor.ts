@@ -168,13 +168,15 @@ export class Supervisor {
       cause = firstMeaningfulLine(event.message);
     });
     thread.addEventListener("close", () => this.#died(seat, cause));
+    // To the thread that asked: its replacement counts its own calls, from the same number on.
+    const reply = (message: ToWorker): void => thread.postMessage(message);
     thread.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-      this.#heard(seat, event.data);
+      this.#heard(seat, event.data, reply);
     });
     post(seat, this.#options.startMessage(seat.row));
   }
 
-  #heard(seat: Seat, message: FromWorker): void {
+  #heard(seat: Seat, message: FromWorker, reply: (message: ToWorker) => void): void {
     switch (message.type) {
       case "loaded":
         seat.phase = this.#holding ? "held" : "loaded";
@@ -199,7 +201,7 @@ export class Supervisor {
         this.#failure = message.message;
         break;
       default:
-        this.#options.onMessage(message, (reply) => post(seat, reply));
+        this.#options.onMessage(message, reply);
         return;
     }
     this.#wake();
