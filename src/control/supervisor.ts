@@ -46,6 +46,8 @@ interface Seat {
   /** Its thread listens, whatever else it does. */
   bound: boolean;
   handoverPort: number;
+  /** Why the thread ends, for the line about its death. */
+  cause: string;
 }
 
 export class Supervisor {
@@ -56,6 +58,8 @@ export class Supervisor {
   #draining = false;
   /** Between `hold` and `release`: a worker that dies is not replaced. */
   #holding = false;
+  /** Every worker listens: one that cannot from now on is a worker that died. */
+  #started = false;
   #waiting: (() => void)[] = [];
   #failure: string | null = null;
 
@@ -74,6 +78,7 @@ export class Supervisor {
         deaths: 0,
         bound: false,
         handoverPort: 0,
+        cause: "",
       };
       this.#seats.push(seat);
       this.#spawn(seat);
@@ -90,6 +95,7 @@ export class Supervisor {
     this.#address = address;
     for (const seat of this.#seats) if (seat.phase === "loaded") this.#listen(seat);
     await this.#until(() => this.#seats.every((seat) => seat.phase === "listening"));
+    this.#started = true;
   }
 
   /** Listening sockets on the port, of all workers. */
@@ -161,13 +167,13 @@ export class Supervisor {
     seat.phase = "starting";
     seat.bound = false;
     seat.startedAt = performance.now();
-    let cause = "ended without an error";
+    seat.cause = "ended without an error";
     thread.addEventListener("error", (event) => {
       // Kept off the runtime's own report: the log line below is the one report of this death.
       event.preventDefault();
-      cause = firstMeaningfulLine(event.message);
+      seat.cause = firstMeaningfulLine(event.message);
     });
-    thread.addEventListener("close", () => this.#died(seat, cause));
+    thread.addEventListener("close", () => this.#died(seat));
     // To the thread that asked: its replacement counts its own calls, from the same number on.
     const reply = (message: ToWorker): void => thread.postMessage(message);
     thread.addEventListener("message", (event: MessageEvent<FromWorker>) => {
@@ -198,6 +204,11 @@ export class Supervisor {
         seat.phase = message.type;
         break;
       case "failed":
+        if (this.#started) {
+          seat.cause = `cannot listen: ${message.message}`;
+          seat.thread.terminate();
+          return;
+        }
         this.#failure = message.message;
         break;
       default:
@@ -207,7 +218,7 @@ export class Supervisor {
     this.#wake();
   }
 
-  #died(seat: Seat, cause: string): void {
+  #died(seat: Seat): void {
     const lived = performance.now() - seat.startedAt;
     seat.phase = "dead";
     this.#options.onDeath(seat.row);
@@ -218,7 +229,7 @@ export class Supervisor {
     const delay = Math.min(FIRST_BACKOFF_MS * 2 ** (seat.deaths - 1), LAST_BACKOFF_MS);
     this.#options.log.error("worker died, replacing it", {
       worker: seat.row,
-      cause,
+      cause: seat.cause,
       lived_ms: Math.round(lived),
       restart_in_ms: seat.deaths === 1 ? 0 : delay,
     });
@@ -226,7 +237,8 @@ export class Supervisor {
     if (seat.deaths === 1) return this.#spawn(seat);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.#spawn(seat);
+      // A hold replaces nobody, and its end may have replaced this one.
+      if (seat.phase === "dead" && !this.#holding) this.#spawn(seat);
     }, delay);
     this.#timers.add(timer);
   }

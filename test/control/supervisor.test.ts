@@ -1,7 +1,7 @@
 // The supervisor over threads that a test plays: what it says to which of them, and when it replaces
 // one. With real threads: test/behaviour/worker-death.test.ts.
 
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, test } from "bun:test";
 import { Supervisor } from "../../src/control/supervisor.ts";
 import type { FromWorker, ToWorker } from "../../src/shared/messages.ts";
 import { recordingLog } from "../support/database.ts";
@@ -46,6 +46,18 @@ function supervise(workers = 1) {
   return { supervisor, threads, replies, lines };
 }
 
+/** As after a start. */
+async function listening(workers = 1) {
+  const played = supervise(workers);
+  for (const thread of played.threads) thread.says({ type: "loaded" });
+  const listens = played.supervisor.listen({ host: "::", port: 80 });
+  for (const thread of played.threads) thread.says({ type: "listening" });
+  await listens;
+  return played;
+}
+
+afterEach(() => void jest.useRealTimers());
+
 const call: FromWorker = {
   type: "control-call",
   call: 1,
@@ -67,4 +79,52 @@ test("a reply that comes when its worker has died is not told to the replacement
   replies[0]!(replyTo("asked by the dead one"));
   replies[1]!(replyTo("asked by its replacement"));
   expect(threads[1]!.heard.slice(1)).toEqual([replyTo("asked by its replacement")]);
+});
+
+test("a worker that cannot listen ends the start", async () => {
+  const { supervisor, threads } = supervise();
+  threads[0]!.says({ type: "loaded" });
+  const listens = supervisor.listen({ host: "::", port: 80 });
+  threads[0]!.says({ type: "failed", message: "EADDRINUSE" });
+  expect(await listens.catch((error: unknown) => error)).toMatchObject({
+    exitCode: 69,
+    message: "a worker cannot listen: EADDRINUSE",
+  });
+});
+
+test("a replacement that cannot listen is logged and replaced, later and later", async () => {
+  jest.useFakeTimers();
+  const { supervisor, threads, lines } = await listening();
+  threads[0]!.terminate();
+  for (const [delay, thread] of [
+    [200, 1],
+    [400, 2],
+    [800, 3],
+  ] as const) {
+    threads[thread]!.says({ type: "loaded" });
+    threads[thread]!.says({ type: "failed", message: "EMFILE" });
+    expect(threads[thread]!.ended).toBe(true);
+    expect(lines.at(-1)).toContain("cannot listen: EMFILE");
+    jest.advanceTimersByTime(delay - 1);
+    expect(threads).toHaveLength(thread + 1);
+    jest.advanceTimersByTime(1);
+    expect(threads).toHaveLength(thread + 2);
+  }
+  threads[4]!.says({ type: "loaded" });
+  threads[4]!.says({ type: "listening" });
+  const held = supervisor.hold();
+  threads[4]!.says({ type: "held" });
+  await held;
+});
+
+test("a worker that is to be replaced is replaced once, whatever a hold does meanwhile", async () => {
+  jest.useFakeTimers();
+  const { supervisor, threads } = await listening();
+  threads[0]!.terminate();
+  threads[1]!.terminate();
+  await supervisor.hold();
+  supervisor.release();
+  expect(threads).toHaveLength(3);
+  jest.advanceTimersByTime(10_000);
+  expect(threads).toHaveLength(3);
 });
