@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closedPort, OK, rawBackend } from "../support/backend.ts";
-import { Gateway } from "../support/gateway.ts";
+import { EXECUTABLE, Gateway } from "../support/gateway.ts";
 import { HEALTH_PATH, startHelloBackends } from "../support/hello-backends.ts";
 import { runAb } from "../support/load.ts";
 import { TRANSPORTS } from "../support/proxy.ts";
@@ -81,6 +81,28 @@ describe.each(TRANSPORTS)("stop, by %s:", (transport) => {
     open();
     expect(await (await answer).text()).toBe("finished");
     expect(await gateway.process.exited).toBe(0);
+  });
+
+  test.skipIf(process.platform !== "linux")("a closed terminal stops it like SIGTERM", async () => {
+    const { backends, arrived, open } = gatedBackends();
+    await using _backends = backends;
+    await using gateway = await Gateway.start({ backends: backends.urls, env });
+    const answer = fetch(`${gateway.url}/slow`);
+    await arrived;
+    gateway.process.kill("SIGHUP");
+    await gateway.log((line) => line.message === "draining");
+    open();
+    expect(await (await answer).text()).toBe("finished");
+    expect(await gateway.process.exited).toBe(0);
+  });
+
+  test("with nohup it goes on", async () => {
+    await using gateway = await Gateway.start({ command: ["nohup", EXECUTABLE], env });
+    gateway.process.kill("SIGHUP");
+    expect((await fetch(`${gateway.url}/-/healthy`)).status).toBe(200);
+    expect(await gateway.stop()).toBe(0);
+    const stops = gateway.lines.filter((line) => line.message === "stopping");
+    expect(stops.map((line) => line["signal"])).toEqual(["SIGTERM"]);
   });
 
   test("DRAIN_TIMEOUT bounds the wait", async () => {
