@@ -2,7 +2,7 @@
 // lock is a second, empty database held in an exclusive transaction: the system drops it with the
 // process, however that ends, and other programs can still read the database itself.
 
-import { chmodSync, closeSync, constants, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Database } from "bun:sqlite";
 import { EXIT, StartError } from "../../shared/start-error.ts";
@@ -32,10 +32,12 @@ export function prepareFile(path: string, log: Logger): void {
 /** So that no garbage collection closes a lock of which only the effect is wanted. */
 const held = new Set<Database>();
 
-/** Holds the lock until `unlockFile()` or the end of the process. */
+/** Of a file that is there. Holds the lock until `unlockFile()` or the end of the process. */
 export function lockFile(path: string): Database {
-  const lockPath = `${path}-lock`;
+  let lockPath = path;
   try {
+    // One lock, whatever links lead to the file.
+    lockPath = `${realpathSync(path)}-lock`;
     closeSync(openSync(lockPath, constants.O_CREAT | constants.O_RDWR, OWNER_ONLY));
     const lock = new Database(lockPath);
     // The transaction writes nothing, so no journal needs to be on disk.

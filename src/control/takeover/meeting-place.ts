@@ -1,7 +1,7 @@
 // Where a running gateway can be asked to hand over: a unix socket that only its own user can reach,
 // at a path that follows from the configuration, so that the next process finds it.
 
-import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { DatabaseConfig } from "../../config.ts";
@@ -26,12 +26,16 @@ export interface MeetingPlaceOptions {
 export function meetingPlace(options: MeetingPlaceOptions): string {
   const { database, host, port, env = process.env } = options;
   if (database.kind === "sqlite" && database.path !== ":memory:") {
-    const folder = realpathSync(dirname(database.path));
-    const path = join(folder, `${basename(database.path)}-takeover`);
+    const path = `${realFile(database.path)}-takeover`;
     if (Buffer.byteLength(path) <= LONGEST_PATH) return path;
   }
   const folder = join(env["XDG_RUNTIME_DIR"] || tmpdir(), `gateway-${process.getuid?.() ?? 0}`);
   return join(ownFolder(folder), `${host.replaceAll("/", "_")}-${port}`);
+}
+
+/** The same by whatever links it is reached. Its folder has to be there, it has not. */
+function realFile(path: string): string {
+  return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
 }
 
 /** In a folder that everybody may write to, another user may have been there first. */

@@ -1,7 +1,7 @@
 // The embedded database's file: private, used by one process, durable, and refused in one line.
 
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { openStore } from "../../../src/control/db/store.ts";
@@ -84,6 +84,19 @@ describe("one process a file", () => {
     child.kill("SIGKILL");
     await child.exited;
     await (await open(path)).close();
+  });
+
+  test("a link to the file is no way around", async () => {
+    const path = newPath();
+    const link = join(temporaryFolder(), "link.db");
+    symlinkSync(path, link);
+    await otherProcess("sqlite-holder.ts", link);
+    expect(await refusal(path)).toMatchObject({
+      exitCode: EXIT.inUse,
+      message: `Database ${path} is in use by another gateway process.`,
+    });
+    expect((await refusal(link)).message).toContain(`Database ${link} is in use`);
+    expect(existsSync(`${link}-lock`)).toBe(false);
   });
 
   test("it is free again after a close, and whole without its log", async () => {
