@@ -2,7 +2,16 @@
 // lock is a second, empty database held in an exclusive transaction: the system drops it with the
 // process, however that ends, and other programs can still read the database itself.
 
-import { chmodSync, closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Database } from "bun:sqlite";
 import { EXIT, StartError } from "../../shared/start-error.ts";
@@ -10,23 +19,39 @@ import type { Logger } from "../../shared/log.ts";
 
 /** Client ids may be secrets of a kind (API keys), so nobody else reads them. */
 const OWNER_ONLY = 0o600;
+/** How every database begins (https://www.sqlite.org/fileformat.html#magic_header_string). */
+const MAGIC = Buffer.from("SQLite format 3\0", "latin1");
 
 /**
  * Creates the file if it is missing. SQLite gives its `-wal` and `-shm` files the same mode. A file
  * that others may read is tightened, and a line of the log says so.
  */
 export function prepareFile(path: string, log: Logger): void {
+  let reason: string | null;
   try {
     // Opened and closed before SQLite opens it: closing any descriptor of a file drops the POSIX
     // locks that the process holds on it.
-    closeSync(openSync(path, constants.O_CREAT | constants.O_RDWR, OWNER_ONLY));
+    const fd = openSync(path, constants.O_CREAT | constants.O_RDWR, OWNER_ONLY);
+    reason = isDatabase(fd) ? null : "it is not an intact SQLite database";
+    closeSync(fd);
   } catch (error) {
-    throw new StartError(
-      EXIT.cannotCreate,
-      `Database ${path} cannot be used: ${whyNot(path, error)}.`,
-    );
+    reason = whyNot(path, error);
+  }
+  // A file of somebody else's keeps its mode, and gets no lock beside it.
+  if (reason !== null) {
+    throw new StartError(EXIT.cannotCreate, `Database ${path} cannot be used: ${reason}.`);
   }
   for (const file of [path, `${path}-wal`, `${path}-shm`]) tighten(file, log);
+}
+
+/** Or a new file, which is empty. */
+function isDatabase(fd: number): boolean {
+  const file = fstatSync(fd);
+  if (!file.isFile()) return false;
+  if (file.size === 0) return true;
+  const start = Buffer.alloc(MAGIC.length);
+  readSync(fd, start, 0, start.length, 0);
+  return start.equals(MAGIC);
 }
 
 /** So that no garbage collection closes a lock of which only the effect is wanted. */

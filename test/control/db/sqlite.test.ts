@@ -139,10 +139,20 @@ describe("a file that cannot be used is refused in one line", () => {
     const path = newPath();
     const text = "dear diary, ".repeat(1_000);
     writeFileSync(path, text);
+    chmodSync(path, 0o644);
     const { message, exitCode } = await refusal(path);
     expect(message).toContain("not an intact SQLite database");
     expect(exitCode).toBe(EXIT.cannotCreate);
     expect(await Bun.file(path).text()).toBe(text);
+    expect(mode(path)).toBe("644");
+    expect(existsSync(`${path}-lock`)).toBe(false);
+  });
+
+  test("it is a pipe", async () => {
+    const path = newPath();
+    Bun.spawnSync(["mkfifo", "-m", "644", path]);
+    expect((await refusal(path)).message).toContain("not an intact SQLite database");
+    expect(mode(path)).toBe("644");
   });
 
   test("its pages are damaged", async () => {
