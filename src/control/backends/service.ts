@@ -19,7 +19,15 @@ import type { BackendRow } from "./repository.ts";
 
 /** How long the answer to an addition waits for the first check, so that it tells the health. */
 const FIRST_CHECK_MS = 1_500;
+/** A change that has waited this long for earlier ones is not begun: who asked would not hear of it. */
+const LONGEST_WAIT_MS = 3_500;
 const RETRY_AFTER_MS = 1_000;
+
+const NO_ANSWER: ControlFailure = {
+  ok: false,
+  reason: "unavailable",
+  detail: "The database cannot be reached; nothing was changed. Try again later.",
+};
 
 export interface BackendsOptions {
   readonly store: Pick<Store, "backends" | "changes">;
@@ -62,22 +70,29 @@ export class BackendsService implements BackendsPort {
     if (this.#retry) clearTimeout(this.#retry);
   }
 
-  add({ url, weight = 1, max_in_flight = null }: NewBackend): Promise<ControlResult<string>> {
-    return this.#change(async (rows) => {
-      const parsed = parseBackendUrl(url);
-      if (!parsed.ok) return invalidUrl(parsed.why);
-      const { origin } = parsed;
+  /** What it waits for, a name and the first check, holds up no other change. */
+  async add(backend: NewBackend): Promise<ControlResult<string>> {
+    const asked = performance.now();
+    const { url, weight = 1, max_in_flight = null } = backend;
+    const parsed = parseBackendUrl(url);
+    if (!parsed.ok) return invalidUrl(parsed.why);
+    const { origin } = parsed;
+    const forbidden = await this.#options.names.forbids(origin);
+    const added = await this.#change<string>(async (rows) => {
       const present = mergeBackends(this.#options.seed, rows);
       if (present.some((backend) => backend.url === origin)) return { ok: false, reason: "exists" };
       if (present.length >= MAX_BACKENDS) return { ok: false, reason: "full" };
-      if (await this.#options.names.forbids(origin)) {
+      if (forbidden) {
         return invalidUrl("it is a link-local or metadata address, or a name of one");
       }
       const limits = { weight, maxInFlight: max_in_flight ?? 0 };
       await this.#save({ url: origin, added: true, removed: false, draining: false, ...limits });
-      await Promise.race([this.#options.health.firstRound(), Bun.sleep(FIRST_CHECK_MS)]);
       return this.#done("backend added", origin);
-    });
+    }, asked);
+    if (added.ok) {
+      await Promise.race([this.#options.health.firstRound(), Bun.sleep(FIRST_CHECK_MS)]);
+    }
+    return added;
   }
 
   change(id: string, patch: BackendPatch): Promise<ControlResult<string>> {
@@ -118,14 +133,17 @@ export class BackendsService implements BackendsPort {
   /** Changes take turns; each begins with what is stored, which another gateway may have changed. */
   #change<T>(
     change: (rows: readonly BackendRow[]) => Promise<ControlResult<T>>,
+    asked = performance.now(),
   ): Promise<ControlResult<T>> {
     const result = this.#last.then(async () => {
+      if (performance.now() - asked > LONGEST_WAIT_MS) return NO_ANSWER;
       try {
         return await change(await this.#options.store.backends.all());
       } catch (error) {
         // The write may have been committed before its connection broke.
         this.#follow();
-        return unavailable(error);
+        if (!(error instanceof StoreUnavailable)) throw error;
+        return NO_ANSWER;
       }
     });
     this.#last = result.catch(() => undefined);
@@ -183,10 +201,4 @@ export class BackendsService implements BackendsPort {
 
 function invalidUrl(message: string): ControlFailure {
   return { ok: false, reason: "invalid", fields: [{ field: "url", message }] };
-}
-
-function unavailable(error: unknown): ControlFailure {
-  if (!(error instanceof StoreUnavailable)) throw error;
-  const detail = "The database cannot be reached; nothing was changed. Try again later.";
-  return { ok: false, reason: "unavailable", detail };
 }

@@ -1,9 +1,10 @@
 // Changing backends while they run, on both databases: what is stored, what acts, what survives.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { SQL } from "bun";
-import { NameWatch } from "../../../src/control/backends/names.ts";
+import { NameWatch, type Resolve } from "../../../src/control/backends/names.ts";
+import type { BackendRow } from "../../../src/control/backends/repository.ts";
 import { BackendsService } from "../../../src/control/backends/service.ts";
 import { openStore } from "../../../src/control/db/store.ts";
 import { HealthLoop } from "../../../src/control/health/loop.ts";
@@ -45,19 +46,19 @@ function backend(): CheckedBackend {
 }
 
 /** The part of a control plane that is about backends, and a worker's view of the table. */
-async function plane(config: DatabaseConfig, seed: readonly BackendConfig[]) {
+async function plane(
+  config: DatabaseConfig,
+  seed: readonly BackendConfig[],
+  resolve: Resolve = (host) =>
+    Promise.resolve([host === "metadata.test" ? "169.254.169.254" : "10.0.0.1"]),
+) {
   const { log, lines } = recordingLog();
   const store = await openStore(config, { log });
   const memory = BackendTable.reserve({ workers: 1, fall: 3 });
   const table = new BackendTable(memory);
   const ejection = { baseMs: 10_000, slowStartMs: 0 };
   const health = new HealthLoop({ table, settings: HEALTH, ejection, log });
-  const names = new NameWatch({
-    table,
-    allowLinkLocal: false,
-    log,
-    resolve: (host) => Promise.resolve([host === "metadata.test" ? "169.254.169.254" : "10.0.0.1"]),
-  });
+  const names = new NameWatch({ table, allowLinkLocal: false, log, resolve });
   const service = new BackendsService({ store, table, seed, health, names, log });
   await service.start();
   if (store.changes) {
@@ -189,6 +190,33 @@ describe.each(dialects.map((dialect) => [dialect.kind, dialect] as const))(
       expect(urls(worker).toSorted()).toEqual(added.toSorted());
     });
 
+    on("no change waits for the first check of another's addition", async () => {
+      const one = backend();
+      const silent = startCheckedBackend(() => Promise.withResolvers<number>().promise);
+      open.push(() => silent.stop());
+      const { service } = await plane(await dialect.create(), [{ url: one.url, weight: 1 }]);
+      const ended: string[] = [];
+      const adding = service.add({ url: silent.url }).then(() => ended.push("added"));
+      value(await service.change(backendId(one.url), { weight: 2 }));
+      ended.push("changed");
+      await adding;
+      expect(ended).toEqual(["changed", "added"]);
+    });
+
+    on("no change waits for a name that another's addition looks up", async () => {
+      const one = backend();
+      const looked = Promise.withResolvers<string[]>();
+      const seed = [{ url: one.url, weight: 1 }];
+      const { service } = await plane(await dialect.create(), seed, () => looked.promise);
+      const ended: string[] = [];
+      const adding = service.add({ url: "http://slow.test" }).then(() => ended.push("added"));
+      value(await service.change(backendId(one.url), { weight: 2 }));
+      ended.push("changed");
+      looked.resolve(["10.0.0.1"]);
+      await adding;
+      expect(ended).toEqual(["changed", "added"]);
+    });
+
     on(
       "when the database fails a change fails and changes nothing; later ones are made",
       async () => {
@@ -212,6 +240,33 @@ test("a configured name that leads to a metadata address gets no requests", asyn
   const seed = [{ url: "http://metadata.test:80", weight: 1 }];
   const { worker } = await plane(config, seed);
   await eventually(() => worker.snapshot()[0]!.forbidden);
+});
+
+test("a change that waited until nobody listens any more is not begun", async () => {
+  const one = backend();
+  const { service, store, worker } = await plane(await dialects[0]!.create(), [
+    { url: one.url, weight: 1 },
+  ]);
+  const begun = Promise.withResolvers<void>();
+  const hanging = Promise.withResolvers<BackendRow[]>();
+  const all = spyOn(store.backends, "all").mockImplementationOnce(() => {
+    begun.resolve();
+    return hanging.promise;
+  });
+  const id = backendId(one.url);
+  const first = service.change(id, { weight: 2 });
+  const second = service.change(id, { draining: true });
+  await begun.promise;
+  const now = performance.now();
+  const clock = spyOn(performance, "now").mockReturnValue(now + 4_000);
+  open.push(
+    () => clock.mockRestore(),
+    () => all.mockRestore(),
+  );
+  hanging.resolve([]);
+  value(await first);
+  expect(await second).toMatchObject({ ok: false, reason: "unavailable" });
+  expect(worker.snapshot()[0]).toMatchObject({ weight: 2, draining: false });
 });
 
 const postgres = dialects.find((dialect) => dialect.kind === "postgres")!;
