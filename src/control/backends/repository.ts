@@ -15,10 +15,39 @@ export interface BackendRow {
   readonly draining: boolean;
 }
 
+/** What is not given stays as it is. */
+export type BackendChange = Partial<Pick<BackendRow, "weight" | "maxInFlight" | "draining">>;
+
+export interface Changing {
+  /** The configuration names it, so it may be there without a row. */
+  readonly configured: boolean;
+  /** Wall clock, milliseconds since 1970. */
+  readonly at: number;
+}
+
+/**
+ * Each change is one statement that looks again at what it changes, for another gateway may have
+ * changed it since `all()`. It resolves false, and changes nothing, when that one was first.
+ */
 export interface BackendsRepository {
   /** In the order of their creation. */
   all(): Promise<BackendRow[]>;
-  /** Creates or replaces the row of this URL. `at`: wall clock, milliseconds since 1970. */
-  save(row: BackendRow, at: number): Promise<void>;
-  remove(url: string): Promise<void>;
+  /** Of a backend that is not there. False: it has been added. */
+  add(row: BackendRow, at: number): Promise<boolean>;
+  /** False: it has been removed. */
+  change(url: string, change: BackendChange, changing: Changing): Promise<boolean>;
+  /** False: it has been removed. */
+  remove(url: string, changing: Changing): Promise<boolean>;
+}
+
+/** The row of a configured backend about which nothing is changed. */
+export function asConfigured(url: string): BackendRow {
+  return {
+    url,
+    added: false,
+    removed: false,
+    weight: null,
+    maxInFlight: null,
+    draining: false,
+  };
 }

@@ -15,7 +15,7 @@ import { StoreUnavailable } from "../db/unavailable.ts";
 import type { HealthLoop } from "../health/loop.ts";
 import { mergeBackends } from "./merge.ts";
 import type { NameWatch } from "./names.ts";
-import type { BackendRow } from "./repository.ts";
+import type { BackendRow, Changing } from "./repository.ts";
 
 /** How long the answer to an addition waits for the first check, so that it tells the health. */
 const FIRST_CHECK_MS = 1_500;
@@ -86,7 +86,10 @@ export class BackendsService implements BackendsPort {
         return invalidUrl("it is a link-local or metadata address, or a name of one");
       }
       const limits = { weight, maxInFlight: max_in_flight ?? 0 };
-      await this.#save({ url: origin, added: true, removed: false, draining: false, ...limits });
+      const row = { url: origin, added: true, removed: false, draining: false, ...limits };
+      const added = await this.#options.store.backends.add(row, Date.now());
+      if (!added) return { ok: false, reason: "exists" };
+      await this.#reload();
       return this.#done("backend added", origin);
     }, asked);
     if (added.ok) {
@@ -99,32 +102,26 @@ export class BackendsService implements BackendsPort {
     return this.#change(async (rows) => {
       const url = this.#urlOf(id, rows);
       if (url === null) return { ok: false, reason: "not_found" };
-      const before = rows.find((row) => row.url === url);
       const { weight, max_in_flight: max, draining } = patch;
-      await this.#save({
-        url,
-        added: before?.added ?? false,
-        removed: false,
-        weight: weight ?? before?.weight ?? null,
-        maxInFlight: max === undefined ? (before?.maxInFlight ?? null) : (max ?? 0),
-        draining: draining ?? before?.draining ?? false,
-      });
+      const columns = {
+        ...(weight !== undefined && { weight }),
+        ...(max !== undefined && { maxInFlight: max ?? 0 }),
+        ...(draining !== undefined && { draining }),
+      };
+      const changed = await this.#options.store.backends.change(url, columns, this.#changing(url));
+      if (!changed) return { ok: false, reason: "not_found" };
+      await this.#reload();
       return this.#done("backend changed", url);
     });
   }
 
   remove(id: string): Promise<ControlResult<null>> {
     return this.#change(async (rows) => {
-      const { seed, store } = this.#options;
       const url = this.#urlOf(id, rows);
       if (url === null) return { ok: false, reason: "not_found" };
-      if (seed.some((backend) => backend.url === url)) {
-        const nothing = { weight: null, maxInFlight: null, draining: false };
-        await this.#save({ url, added: false, removed: true, ...nothing });
-      } else {
-        await store.backends.remove(url);
-        await this.#reload();
-      }
+      const removed = await this.#options.store.backends.remove(url, this.#changing(url));
+      if (!removed) return { ok: false, reason: "not_found" };
+      await this.#reload();
       this.#log.info("backend removed", { url });
       return { ok: true, value: null };
     });
@@ -150,9 +147,9 @@ export class BackendsService implements BackendsPort {
     return result;
   }
 
-  async #save(row: BackendRow): Promise<void> {
-    await this.#options.store.backends.save(row, Date.now());
-    await this.#reload();
+  #changing(url: string): Changing {
+    const configured = this.#options.seed.some((backend) => backend.url === url);
+    return { configured, at: Date.now() };
   }
 
   async #reload(): Promise<void> {

@@ -10,7 +10,7 @@ import { openStore } from "../../../src/control/db/store.ts";
 import { HealthLoop } from "../../../src/control/health/loop.ts";
 import type { BackendConfig, DatabaseConfig } from "../../../src/config.ts";
 import { backendId } from "../../../src/shared/backend-id.ts";
-import { BackendTable } from "../../../src/shared/backend-table.ts";
+import { BackendTable, type BackendView } from "../../../src/shared/backend-table.ts";
 import { type CheckedBackend, startCheckedBackend } from "../../support/checked-backend.ts";
 import {
   dialects,
@@ -283,4 +283,69 @@ test.skipIf(postgres.missing !== null)("gateways on one database follow each oth
   await eventually(() => here.worker.snapshot()[0]!.draining);
   value(await there.service.remove(backendId(other.url)));
   await eventually(() => here.worker.snapshot().length === 1);
+});
+
+describe.skipIf(postgres.missing !== null)("a change that another gateway makes between", () => {
+  /** Two gateways; what `between` does happens after the first one has read, before it writes. */
+  async function interleaved(configured: boolean, between: (other: BackendsService) => unknown) {
+    const config = await postgres.create();
+    const { url } = backend();
+    const seed = configured ? [{ url, weight: 1 }] : [];
+    const here = await plane(config, seed);
+    const there = await plane(config, seed);
+    const { backends } = here.store;
+    const interleave = (write: "add" | "change" | "remove"): void => {
+      const original = backends[write].bind(backends) as (...args: unknown[]) => Promise<boolean>;
+      const spy = spyOn(backends, write).mockImplementationOnce(async (...args: unknown[]) => {
+        await between(there.service);
+        return await original(...args);
+      });
+      open.push(() => spy.mockRestore());
+    };
+    const both = () => [here, there].map(({ worker }) => worker.snapshot().map(asChanged));
+    return { service: here.service, url, id: backendId(url), interleave, both };
+  }
+
+  const asChanged = ({ weight, maxInFlight, draining }: BackendView) => ({
+    weight,
+    maxInFlight,
+    draining,
+  });
+
+  test.each([true, false])("keeps what it changed, configured: %p", async (configured) => {
+    const { service, url, id, interleave, both } = await interleaved(configured, async (other) => {
+      value(await other.change(backendId(url), { draining: true, weight: 3 }));
+    });
+    if (!configured) value(await service.add({ url }));
+    interleave("change");
+    value(await service.change(id, { weight: 7 }));
+    interleave("change");
+    value(await service.change(id, { max_in_flight: 9 }));
+    const changed = { weight: 3, maxInFlight: 9, draining: true };
+    await eventually(() => Bun.deepEquals(both(), [[changed], [changed]]));
+  });
+
+  test.each([true, false])("and that removes it removes it, configured: %p", async (configured) => {
+    const { service, url, id, interleave, both } = await interleaved(configured, async (other) => {
+      value(await other.remove(backendId(url)));
+    });
+    if (!configured) value(await service.add({ url }));
+    interleave("change");
+    expect(await service.change(id, { weight: 7 })).toEqual({ ok: false, reason: "not_found" });
+    await eventually(() => Bun.deepEquals(both(), [[], []]));
+    value(await service.add({ url }));
+    interleave("remove");
+    expect(await service.remove(id)).toEqual({ ok: false, reason: "not_found" });
+    await eventually(() => Bun.deepEquals(both(), [[], []]));
+  });
+
+  test("and that adds it is the one addition", async () => {
+    const { service, url, interleave, both } = await interleaved(false, async (other) => {
+      value(await other.add({ url, weight: 3 }));
+    });
+    interleave("add");
+    expect(await service.add({ url, weight: 7 })).toEqual({ ok: false, reason: "exists" });
+    const added = { weight: 3, maxInFlight: null, draining: false };
+    await eventually(() => Bun.deepEquals(both(), [[added], [added]]));
+  });
 });
