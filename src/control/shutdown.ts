@@ -24,6 +24,11 @@ export class Shutdown {
     }
   }
 
+  /** A stop has been asked for. */
+  get asked(): boolean {
+    return this.#signals > 0;
+  }
+
   /** Resolves when a stop is asked for. */
   get requested(): Promise<void> {
     return this.#asked.promise;

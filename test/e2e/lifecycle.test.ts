@@ -66,6 +66,42 @@ describe("start", () => {
   });
 });
 
+describe("a stop during the start", () => {
+  /** Not by `Gateway`, which waits for a gateway that listens. */
+  async function stopped(cwd: string, args: string[], env: Record<string, string>) {
+    const checked = Promise.withResolvers<void>();
+    using silent = rawBackend(() => checked.resolve());
+    await using child = Bun.spawn([EXECUTABLE, ...args], {
+      cwd,
+      env: { LOG_FORMAT: "json", BACKENDS: silent.url, HEALTH_TIMEOUT: "60s", ...env },
+      stdin: "ignore",
+      stderr: "inherit",
+    });
+    await checked.promise;
+    child.kill("SIGTERM");
+    const log = await new Response(child.stdout).text();
+    return { code: await child.exited, log };
+  }
+
+  test("ends it, and no port is opened", async () => {
+    await using folder = await temporaryFolder();
+    const { code, log } = await stopped(folder.path, [], { HOST: "127.0.0.1", PORT: "0" });
+    expect(code).toBe(0);
+    expect(log).toContain('"stopped"');
+    expect(log).not.toContain('"listening"');
+  });
+
+  test("leaves the gateway that it would have replaced alone", async () => {
+    await using gateway = await Gateway.start();
+    const env = { HOST: "127.0.0.1", PORT: `${gateway.port}` };
+    const { code, log } = await stopped(gateway.cwd, ["serve", "--takeover"], env);
+    expect(code).toBe(0);
+    expect(log).not.toContain('"took over"');
+    expect((await fetch(`${gateway.url}/-/healthy`)).status).toBe(200);
+    expect(gateway.lines.map((line) => line.message)).not.toContain("handing over");
+  });
+});
+
 describe.each(TRANSPORTS)("stop, by %s:", (transport) => {
   const env = { HEALTH_PATH, TRANSPORT: transport };
 

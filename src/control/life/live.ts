@@ -17,7 +17,7 @@ import type { Successor } from "../takeover/successor.ts";
 import { assemble, type Parts } from "./parts.ts";
 import { makeReplaceable } from "./replaceable.ts";
 import { startAlone, takeOver } from "./start.ts";
-import { stop } from "./stop.ts";
+import { giveUp, stop } from "./stop.ts";
 
 /** Connections that are not used for so long after a hand-over are closed. */
 const IDLE_AFTER_HANDOVER_MS = 10_000;
@@ -61,8 +61,9 @@ async function serve(options: LifeOptions, parts: Parts): Promise<ExitCode> {
   metrics.set("started_at", Date.now() / 1000);
   state.setDatabaseUp(true);
   const counts = successor
-    ? await takeOver(parts, successor)
-    : await startAlone(parts, { host, port });
+    ? await takeOver(parts, successor, shutdown)
+    : await startAlone(parts, { host, port }, shutdown);
+  if (counts === null) return await giveUp(parts);
   parts.persistence.start();
   parts.sampler.start(mainClock());
   parts.meter.start();

@@ -5,6 +5,7 @@ import { importBuckets } from "../../shared/anonymous-transfer.ts";
 import { mainClock } from "../../shared/clock.ts";
 import type { HealthLoop } from "../health/loop.ts";
 import type { Address } from "../listener.ts";
+import type { Shutdown } from "../shutdown.ts";
 import type { Successor } from "../takeover/successor.ts";
 import type { Parts } from "./parts.ts";
 
@@ -19,11 +20,19 @@ export interface Counts {
   readonly clients: number;
 }
 
-/** Resolves when every worker listens. Rejects with `StartError`. */
-export async function startAlone(parts: Parts, { host, port }: Address): Promise<Counts> {
+/**
+ * Resolves when every worker listens; with null when a stop is asked for before, and then none does.
+ * Rejects with `StartError`.
+ */
+export async function startAlone(
+  parts: Parts,
+  { host, port }: Address,
+  shutdown: Shutdown,
+): Promise<Counts | null> {
   const backends = await parts.backendChanges.start();
   const clients = await parts.clients.start();
-  await known(parts.health);
+  await Promise.race([known(parts.health), shutdown.requested]);
+  if (shutdown.asked) return null;
   await parts.supervisor.listen({ host, port });
   return { backends, clients };
 }
@@ -38,12 +47,21 @@ async function known(health: HealthLoop): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Everything that takes time comes before the freeze: from there to the opening requests wait. */
-export async function takeOver(parts: Parts, successor: Successor): Promise<Counts> {
+/**
+ * Everything that takes time comes before the freeze: from there to the opening requests wait. Null
+ * when a stop is asked for before: the gateway that runs goes on. Rejects with `StartError`.
+ */
+export async function takeOver(
+  parts: Parts,
+  successor: Successor,
+  shutdown: Shutdown,
+): Promise<Counts | null> {
   const { backendChanges, desk, supervisor } = parts;
   const { host, port, listeners } = successor.presence;
   await backendChanges.start();
-  await Promise.all([supervisor.loaded(), parts.health.firstRound()]);
+  const prepared = Promise.all([supervisor.loaded(), parts.health.firstRound()]);
+  await Promise.race([prepared, shutdown.requested]);
+  if (shutdown.asked) return null;
   const { anonymous } = await successor.freeze();
   const frozenAt = performance.now();
   parts.store.lock();
