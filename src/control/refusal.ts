@@ -3,6 +3,7 @@
 // No message of an unexpected error ever reaches the client.
 
 import { ValidationError } from "elysia";
+import { ClientLeft } from "../shared/client-left.ts";
 import type { ControlFailure, FieldError } from "../shared/control-result.ts";
 import type { Logger } from "../shared/log.ts";
 import { problem } from "../shared/problem.ts";
@@ -92,6 +93,9 @@ export function methodNotAllowed(...allowed: readonly string[]) {
     );
 }
 
+/** Nobody reads it; the status is nginx's word for that. */
+const CLIENT_LEFT = new Response(null, { status: 499 });
+
 /** The one error handler of the control routes. */
 export function answerError(log: Logger) {
   return ({ code, error, path }: { code: unknown; error: unknown; path: string }): Response => {
@@ -104,6 +108,10 @@ export function answerError(log: Logger) {
       return invalidFields(describeErrors(error.all as never));
     }
     if (code === "NOT_FOUND") return noSuchRoute("There is no control route with this path.");
+    if (thrown instanceof ClientLeft) {
+      log.debug("the client has left before its request was read", { path });
+      return CLIENT_LEFT.clone();
+    }
     log.error("a control route failed", {
       path,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),

@@ -4,6 +4,7 @@
 // that the gateway makes itself never become a `Response`.
 
 import { peek } from "bun";
+import { ClientLeft } from "../../shared/client-left.ts";
 import { dateLine } from "./date.ts";
 import { Phrase } from "./phrase.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
@@ -340,7 +341,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   }
   onAbort(): void {
     this.listener?.onLeft();
-    this.#body?.error(new Error("the client has left"));
+    this.#body?.error(new ClientLeft());
     this.#body = null;
     // What still comes is of no interest, nor is its failing.
     void this.#answer?.cancel().catch(ignore);

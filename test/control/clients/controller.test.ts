@@ -1,6 +1,9 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import type { ClientsFailure, FieldError } from "../../../src/shared/clients.ts";
+import { RawClient } from "../../data/http1/raw-client.ts";
 import { json, startControl } from "../../support/control-server.ts";
+import { eventually, recordingLog } from "../../support/database.ts";
+import { rawRequest } from "../../support/raw-http.ts";
 
 const server = startControl();
 afterAll(() => server[Symbol.asyncDispose]());
@@ -302,6 +305,22 @@ describe("refusals", () => {
     const answer = await server.fetch("/clients", json("POST", client9));
     expect(answer.headers.get("retry-after")).toBe(retryAfter);
     await problemOf(answer, status);
+  });
+
+  test.each([
+    ["PUT", "application/x-ndjson"],
+    ["POST", "application/json"],
+  ])("a client that leaves in the middle of its %s is no error", async (method, type) => {
+    const { log, lines } = recordingLog();
+    await using watched = startControl({ log });
+    const headers = { "Content-Type": type, "Content-Length": "5000", Expect: "100-continue" };
+    const client = await RawClient.open(watched.port);
+    client.send(rawRequest(method, "/clients", headers));
+    await client.contains("100 Continue");
+    client.send('{"client_id"');
+    client.close();
+    await eventually(() => lines.length > 0);
+    expect(lines).toEqual([expect.stringMatching(/debug.*the client has left/i)]);
   });
 
   test("a bug is 500, logged, and shows nothing of itself", async () => {
