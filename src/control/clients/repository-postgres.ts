@@ -1,6 +1,10 @@
 // Clients in PostgreSQL. Each change of a definition is one statement that also notifies the other
 // gateways on the same database, so both happen or neither, in one round trip. The notification
 // names the id and its version only; who hears it reads the row (see `follower.ts`).
+//
+// Each gateway has a bucket of its own for a client, and all of them write to the one row: it holds
+// the fewest tokens that any of them has left, and only tokens set by hand are more. So whichever is
+// replaced or started again finds none refilled.
 
 import { and, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
 import { CHANGES } from "../db/change-feed.ts";
@@ -66,6 +70,7 @@ export class PostgresClients implements ClientsRepository {
         .update(clients)
         .set({
           ...columns(definition),
+          ...(definition.tokensSet ? {} : { tokens: fewest(definition) }),
           version: nextVersion,
           tokensVersion: definition.tokensSet ? thisVersion : sql`${clients.tokensVersion}`,
         })
@@ -139,7 +144,8 @@ export class PostgresClients implements ClientsRepository {
     await this.#pool.run((db, client) => {
       const array = (values: readonly (string | number)[]) => sql.param(client.array([...values]));
       return db.execute(sql`
-        UPDATE ${clients} SET tokens = bucket.tokens, tokens_at = ${at}
+        UPDATE ${clients} SET tokens = least(bucket.tokens, ${refilled(sql`${at}`)}),
+          tokens_at = ${at}
         FROM unnest(${array(clientIds)}::text[], ${array(versions)}::bigint[],
           ${array(tokens)}::double precision[]) AS bucket (client_id, version, tokens)
         WHERE ${clients.clientId} = bucket.client_id AND ${clients.version} = bucket.version`);
@@ -163,8 +169,9 @@ function putManyStatement(given: SQL): SQL {
       ON CONFLICT DO NOTHING RETURNING clients.*
     ), changed AS (
       UPDATE ${clients} SET capacity = given.capacity, rate_per_sec = given.rate_per_sec,
-        tokens = given.tokens, tokens_at = given.at, updated_at = given.at,
-        version = given.next_version,
+        tokens = CASE WHEN given.tokens_set = 1 THEN given.tokens
+          ELSE least(given.tokens, ${keptFraction(sql`given.capacity`, sql`given.at`)}) END,
+        tokens_at = given.at, updated_at = given.at, version = given.next_version,
         tokens_version =
           CASE WHEN given.tokens_set = 1 THEN given.next_version ELSE clients.tokens_version END
       FROM given
@@ -174,6 +181,21 @@ function putManyStatement(given: SQL): SQL {
     SELECT *, pg_notify(${CHANGES},
       json_build_object('client_id', client_id, 'version', version)::text)
     FROM (SELECT * FROM created UNION ALL SELECT * FROM changed) AS clients`;
+}
+
+/** What a row's bucket holds at a later moment; `tokensNow` in SQL. */
+function refilled(at: SQL): SQL {
+  const { capacity, ratePerSec, tokens, tokensAt } = clients;
+  return sql`least(${capacity}, ${tokens} + greatest(0, ${at} - ${tokensAt}) * ${ratePerSec} / 1000)`;
+}
+
+/** Of another capacity, the part that is left of a row's bucket. */
+function keptFraction(capacity: SQL, at: SQL): SQL {
+  return sql`${refilled(at)} / ${clients.capacity} * ${capacity}`;
+}
+
+function fewest({ capacity, tokens, at }: ClientDefinition): SQL {
+  return sql`least(${tokens}, ${keptFraction(sql`${capacity}`, sql`${at}`)})`;
 }
 
 function columns(definition: ClientDefinition) {

@@ -25,7 +25,10 @@ export interface ClientDefinition {
   readonly capacity: number;
   readonly ratePerSec: number;
   readonly tokens: number;
-  /** True when the caller asked for these `tokens`; others then take them over. */
+  /**
+   * True when the caller asked for these `tokens`; others then take them over. False: a row that
+   * several gateways write keeps fewer, if it holds fewer.
+   */
   readonly tokensSet: boolean;
   /** Wall clock of the change, milliseconds since 1970. */
   readonly at: number;
@@ -68,7 +71,10 @@ export interface ClientsRepository {
   find(clientIds: readonly string[]): Promise<ClientRow[]>;
   /** At most `limit` rows after this id, in byte order of the ids. */
   page(after: string | null, limit: number): Promise<ClientRow[]>;
-  /** Writes tokens where the version still is the one given; versions do not change. */
+  /**
+   * Writes tokens where the version still is the one given; versions do not change. A row that
+   * several gateways write keeps fewer, if it holds fewer by then.
+   */
   saveBuckets(batch: BucketBatch): Promise<void>;
   /** Most buckets that one `saveBuckets` should carry to keep the main thread responsive. */
   readonly batchSize: number;

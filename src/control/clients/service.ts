@@ -133,16 +133,18 @@ export class ClientsService implements ClientsPort {
     if (given !== undefined && given > capacity) return tooManyTokens(capacity);
     const live = this.#show(row);
     const kept = (live.current_tokens / live.capacity) * capacity;
-    const updated = await this.#repository.update(row.clientId, row.version, {
+    const definition = {
       capacity,
       ratePerSec: patch.rate_per_sec ?? row.ratePerSec,
       tokens: given ?? Math.min(kept, capacity),
       tokensSet: given !== undefined,
       at: this.registry.wallNow(),
-    });
+    };
+    const updated = await this.#repository.update(row.clientId, row.version, definition);
     if (updated === null) return null;
     this.registry.apply(updated);
-    return ok(asStored(updated));
+    // The row may hold fewer tokens, of another gateway's bucket.
+    return ok(asStored({ ...updated, tokens: definition.tokens }));
   }
 
   remove(clientId: string): Promise<ClientsResult<null>> {
