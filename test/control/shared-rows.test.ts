@@ -2,11 +2,13 @@
 // row of it: a gateway that is replaced or started again finds no bucket refilled by another.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { SQL, TransactionSQL } from "bun";
 import type { DatabaseConfig } from "../../src/config.ts";
 import { Persistence } from "../../src/control/persistence.ts";
 import { ControlPlane, eventually, value } from "../support/database.ts";
 import {
   POSTGRES_START_MS,
+  type PostgresCluster,
   postgresMissing,
   removeSharedCluster,
   sharedCluster,
@@ -23,13 +25,17 @@ const flush = (plane: ControlPlane): Promise<boolean> => {
 };
 
 describe.skipIf(postgresMissing !== null)("two gateways that write the same rows", () => {
+  let cluster: PostgresCluster;
+  let url: string;
   let config: DatabaseConfig;
   let here: ControlPlane;
   let there: ControlPlane;
 
   beforeAll(sharedCluster, POSTGRES_START_MS);
   beforeEach(async () => {
-    config = { kind: "postgres", url: await (await sharedCluster()).createDatabase() };
+    cluster = await sharedCluster();
+    url = await cluster.createDatabase();
+    config = { kind: "postgres", url };
     here = await ControlPlane.on(config);
     there = await ControlPlane.on(config);
     value(await here.clients.create({ client_id: "a", capacity: 50, ...slow }));
@@ -122,5 +128,86 @@ describe.skipIf(postgresMissing !== null)("two gateways that write the same rows
     await flush(here);
     await flush(there);
     expect(await restored()).toBeCloseTo(40, 1);
+  });
+
+  type Write = (versions: number[]) => Promise<unknown>;
+  const ids = ["d", "c", "b"];
+  const writes: [string, Write][] = [
+    [
+      "a flush",
+      (versions) => {
+        const batch = { clientIds: ids, versions, tokens: [1, 1, 1], at: Date.now() };
+        return here.store.clients.saveBuckets(batch);
+      },
+    ],
+    [
+      "many changes at once",
+      (versions) => {
+        const at = Date.now();
+        const definition = { capacity: 20, ratePerSec: 1, tokens: 1, tokensSet: false, at };
+        return here.store.clients.putMany(
+          ids.map((clientId, i) => ({ clientId, version: versions[i]!, definition })),
+        );
+      },
+    ],
+  ];
+
+  const versions = async (): Promise<number[]> => {
+    for (const client_id of ids) {
+      value(await here.clients.create({ client_id, capacity: 10, ...slow }));
+    }
+    return ids.map((id) => here.clients.registry.versionOf(id));
+  };
+
+  const holding = async (sql: TransactionSQL, id: string): Promise<void> => {
+    await sql`SELECT 1 FROM clients WHERE client_id = ${id} FOR UPDATE`;
+  };
+
+  const waitingFor = async (sql: SQL): Promise<void> =>
+    eventually(async () => {
+      const [{ waiting }] = await sql`SELECT count(*)::int AS waiting FROM pg_locks
+        WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))`;
+      return waiting > 0;
+    });
+
+  test.each(writes)("%s locks its rows in the order of the ids", async (_, write) => {
+    const known = await versions();
+    let done: Promise<unknown> = Promise.resolve();
+    await cluster.admin(
+      (sql) =>
+        sql.begin(async (tx) => {
+          await holding(tx, "c");
+          done = write(known);
+          await waitingFor(tx);
+          const unlocked = await tx`SELECT client_id FROM clients FOR UPDATE SKIP LOCKED`;
+          expect(unlocked.map(({ client_id }: { client_id: string }) => client_id).sort()).toEqual([
+            "a",
+            "c",
+            "d",
+          ]);
+        }),
+      url,
+    );
+    await done;
+  });
+
+  test.each(writes)("%s that lost in a deadlock is done again", async (_, write) => {
+    const known = await versions();
+    let done: Promise<unknown> = Promise.resolve();
+    await cluster.admin(
+      (sql) =>
+        sql.begin(async (tx) => {
+          await holding(tx, "d");
+          done = write(known);
+          await waitingFor(tx);
+          // The other one looks for a deadlock first, and ends itself.
+          await tx`SET LOCAL deadlock_timeout = '10s'`;
+          await holding(tx, "b");
+        }),
+      url,
+    );
+    await done;
+    const rows = await here.store.clients.find(ids);
+    expect(rows.map(({ tokens }) => tokens)).toEqual([1, 1, 1]);
   });
 });

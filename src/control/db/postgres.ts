@@ -18,6 +18,9 @@ const STATEMENT_TIMEOUT_MS = 2_500;
 /** The pool gives a query up after this: no answer came, not even the server's timeout. */
 const ANSWER_TIMEOUT_MS = 4_000;
 const RETRY_AFTER_MS = 500;
+/** Deadlock, failed serialization: all of it is undone, and the same again is likely to succeed. */
+const UNDONE = /^40(P01|001)$/;
+const TRIES = 3;
 
 export type Query<T> = (db: BunSQLDatabase, client: SQL) => PromiseLike<T>;
 
@@ -40,11 +43,10 @@ export class PostgresPool {
       answer.reject(new StoreUnavailable(`no answer in ${timeoutMs} ms`));
       this.#replace(client);
     }, timeoutMs);
-    query(this.#db, client).then(answer.resolve, answer.reject);
+    const db = this.#db;
+    tried(() => query(db, client)).then(answer.resolve, answer.reject);
     try {
       return await answer.promise;
-    } catch (error) {
-      throw asUnavailable(error);
     } finally {
       clearTimeout(timer);
     }
@@ -64,6 +66,18 @@ export class PostgresPool {
     this.#client = connect(this.#url, CONNECTIONS);
     this.#db = drizzle({ client: this.#client });
     void client.close({ timeout: 0 });
+  }
+}
+
+async function tried<T>(query: () => PromiseLike<T>): Promise<T> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await query();
+    } catch (error) {
+      const failure = asUnavailable(error);
+      const undone = failure instanceof StoreUnavailable && UNDONE.test(failure.sqlState ?? "");
+      if (!undone || left === 0) throw failure;
+    }
   }
 }
 
