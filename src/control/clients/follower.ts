@@ -66,8 +66,8 @@ export class Follower {
     await feed.start({
       onChange: (clientId, version) => {
         // What this process wrote itself comes back too, mostly already applied.
-        const known = this.#registry.versionOf(clientId);
-        if (version === null ? known === 0 : known >= version) return;
+        // An older version may be a restored database's newest.
+        if (this.#registry.versionOf(clientId) === (version ?? 0)) return;
         this.#due.set(clientId, version ?? Infinity);
         this.#work();
       },
@@ -127,9 +127,9 @@ export class Follower {
     const seen = new Uint8Array(this.#registry.slots);
     try {
       await this.#eachPage((rows) => {
-        for (const { clientId, version } of rows) {
-          if (this.#registry.versionOf(clientId) < version) this.#due.set(clientId, version);
-          else seen[this.#registry.slotOf(clientId)] = 1;
+        for (const row of rows) {
+          if (this.#registry.holds(row)) seen[this.#registry.slotOf(row.clientId)] = 1;
+          else this.#due.set(row.clientId, Infinity);
         }
       });
     } catch (error) {
@@ -145,7 +145,7 @@ export class Follower {
     const endTurns = await this.#turns.takeAll(batch.map(([clientId]) => clientId));
     try {
       const ids = batch
-        .filter(([clientId, version]) => this.#registry.versionOf(clientId) < version)
+        .filter(([clientId, version]) => this.#registry.versionOf(clientId) !== version)
         .map(([clientId]) => clientId);
       if (ids.length === 0) return;
       const rows = new Map((await this.#repository.find(ids)).map((row) => [row.clientId, row]));

@@ -1,6 +1,8 @@
 // The writer of the client table: brings rows of the database into it. It remembers the version of
-// every slot, so applying a row twice, or an older row after a newer one, changes nothing. Only the
-// main thread has one.
+// every slot, so applying a row twice changes nothing. A row that was read or written under its
+// client's turn is what the database holds, also at an older version: a database that was restored
+// from a backup, or lost its last changes in a failover, counts from there again. Only the main
+// thread has one.
 
 import type { ClientTable, ClientTableMemory } from "../../shared/client-table.ts";
 import type { Client } from "../../shared/clients.ts";
@@ -10,7 +12,7 @@ import type { PackedBuckets, UnpackedBuckets } from "./packed-buckets.ts";
 import { tokensNow, type ClientRow } from "./repository.ts";
 import { SlotSet } from "./slot-set.ts";
 
-/** `known`: the table holds this version or a newer one. `full`: there is no room for it. */
+/** `known`: the table holds this row. `full`: there is no room for it. */
 export type Applied = "added" | "changed" | "known" | "full";
 
 export interface RegistryOptions {
@@ -88,7 +90,25 @@ export class ClientRegistry {
     return slot < 0 ? 0 : this.#versions[slot]!;
   }
 
-  /** Last version wins. Tokens set by hand are taken over, else the fraction that is left stays. */
+  /** Whether the table holds the client as in this row; after a restore, its version says too little. */
+  holds(row: ClientRow): boolean {
+    const slot = this.#table.find(row.clientId);
+    return slot >= 0 && this.#holds(slot, row);
+  }
+
+  #holds(slot: number, { version, capacity, ratePerSec }: ClientRow): boolean {
+    return (
+      this.#versions[slot] === version &&
+      this.#table.peek(slot, this.#clock(), this.#take) &&
+      this.#take.limit === capacity &&
+      this.#table.ratePerSec(slot) === ratePerSec
+    );
+  }
+
+  /**
+   * Call it under a turn on the client. Tokens set by hand are taken over, else the fraction that is
+   * left stays.
+   */
   apply(row: ClientRow): Applied {
     const { clientId, version } = row;
     const slot = this.#table.find(clientId);
@@ -101,8 +121,8 @@ export class ClientRegistry {
       this.#onAdded(added, now);
       return "added";
     }
+    if (this.#holds(slot, row)) return "known";
     const known = this.#versions[slot]!;
-    if (version <= known) return "known";
     const tokens = row.tokensVersion > known ? tokensNow(row, this.#wallClock()) : null;
     this.#table.change(slot, row, tokens, now);
     this.#versions[slot] = version;

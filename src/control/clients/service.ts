@@ -87,6 +87,8 @@ export class ClientsService implements ClientsPort {
         if (this.registry.versionOf(client_id) === 0) this.#follower.reread(client_id);
         return { ok: false, reason: "exists" };
       }
+      // There was no such row: what the table may hold is of a database that was restored since.
+      this.registry.drop(client_id);
       if (this.registry.apply(row) !== "full") return ok(asStored(row));
       await this.#repository.remove(client_id);
       return { ok: false, reason: "full" };

@@ -128,6 +128,59 @@ describe.skipIf(postgresMissing !== null)("two gateways on one database", () => 
     expect(await capacityThere("kept")).toBe(10);
   });
 
+  describe("a database that comes back as it was before", () => {
+    /** Changes of `a` and a client `late` that the database then forgets, without a word. */
+    const restored = async (): Promise<void> => {
+      await here.clients.create({ client_id: "a", capacity: 10, ...slow });
+      const backup = await admin((sql) => sql`SELECT version FROM clients`);
+      for (const capacity of [20, 40, 80, 160]) await here.clients.update("a", { capacity });
+      await here.clients.create({ client_id: "late", capacity: 10, ...slow });
+      await eventually(async () => (await capacityThere("late")) === 10);
+      const { version } = backup[0];
+      await admin(async (sql) => {
+        await sql`UPDATE clients SET capacity = 10, version = ${version}`;
+        await sql`DELETE FROM clients WHERE client_id = 'late'`;
+        await sql`SELECT setval('clients_version', ${version})`;
+      });
+    };
+    const admin = <T>(run: (sql: SQL) => PromiseLike<T>): Promise<T> => cluster.admin(run, url);
+
+    test("is what the tables hold after it", async () => {
+      await restored();
+      await cluster.disconnectAll(url);
+      await eventually(async () => (await capacityThere("a")) === 10);
+      await eventually(async () => (await capacityThere("late")) === null);
+      await eventually(async () => (await here.get("a")).capacity === 10);
+      // Whose version is one that the tables knew.
+      value(await here.clients.update("a", { capacity: 30 }));
+      await eventually(async () => (await capacityThere("a")) === 30);
+    });
+
+    test("and is changed at once: what is answered acts", async () => {
+      await restored();
+      value(await here.clients.update("a", { capacity: 7, current_tokens: 3 }));
+      expect((await here.get("a")).capacity).toBe(7);
+      expect(here.take("a", 10)).toBe(3);
+      value(await here.clients.create({ client_id: "late", capacity: 9, ...slow }));
+      expect(here.take("late", 10)).toBe(9);
+      await eventually(async () => (await capacityThere("a")) === 7);
+      await eventually(async () => (await capacityThere("late")) === 9);
+    });
+
+    test("and goes on under the same versions elsewhere", async () => {
+      await restored();
+      // Another gateway, which has the versions that these two have seen.
+      const elsewhere = await ControlPlane.on({ kind: "postgres", url }, { deaf: true });
+      for (const capacity of [11, 12, 13, 14]) {
+        value(await elsewhere.clients.update("a", { capacity }));
+      }
+      await elsewhere.close();
+      await cluster.disconnectAll(url);
+      await eventually(async () => (await capacityThere("a")) === 14);
+      await eventually(async () => (await here.get("a")).capacity === 14);
+    });
+  });
+
   test("the database's restart is survived, and changes arrive again", async () => {
     await here.clients.create({ client_id: "a", capacity: 10, ...slow });
     await eventually(async () => (await capacityThere("a")) === 10);

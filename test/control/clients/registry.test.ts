@@ -1,4 +1,4 @@
-// Rows become slots of the table: once each, the newest version wins, in whatever order they come.
+// Rows become slots of the table: once each, and what the database holds now wins.
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import { ClientRegistry } from "../../../src/control/clients/registry.ts";
@@ -34,10 +34,19 @@ describe("applying rows", () => {
     expect(registry.client("a")!.current_tokens).toBe(40);
   });
 
-  test("an older row after a newer one is not applied", () => {
-    registry.apply(row({ version: 7, capacity: 70 }));
-    expect(registry.apply(row({ version: 6, capacity: 60 }))).toBe("known");
-    expect(registry.client("a")!.capacity).toBe(70);
+  test("a row of a database that was restored is applied, and gives no tokens back", () => {
+    registry.apply(row({ version: 7, tokensVersion: 7, capacity: 100, tokens: 20 }));
+    const older = row({ version: 6, tokensVersion: 6, capacity: 60, tokens: 60 });
+    expect(registry.apply(older)).toBe("changed");
+    expect(registry.client("a")).toMatchObject({ capacity: 60, current_tokens: 12 });
+    expect(registry.versionOf("a")).toBe(6);
+    // Version 7 anew, of other changes.
+    const anew = row({ version: 7, tokensVersion: 6, capacity: 30 });
+    expect(registry.holds(anew)).toBe(false);
+    expect(registry.apply(anew)).toBe("changed");
+    expect(registry.holds({ ...anew, capacity: 31 })).toBe(false);
+    expect(registry.holds({ ...anew, ratePerSec: 2 })).toBe(false);
+    expect(registry.holds(anew)).toBe(true);
   });
 
   test("a newer row keeps the fraction, unless its tokens were set since the known version", () => {
