@@ -170,6 +170,21 @@ export async function seed(
   }
 }
 
+/** A row as only somebody else writes it, with its columns' values in SQL. */
+export async function writeByHand(config: DatabaseConfig, values: string): Promise<void> {
+  const sql = `INSERT INTO clients (client_id, capacity, rate_per_sec, tokens, tokens_at, version,
+    tokens_version, created_at, updated_at) VALUES (${values})`;
+  if (config.kind === "sqlite") {
+    const client = new Database(config.path);
+    client.run(sql);
+    client.close();
+  } else {
+    const client = new SQL({ url: config.url, max: 1 });
+    await client.unsafe(sql);
+    await client.close();
+  }
+}
+
 /** Waits until something holds; fails after `timeoutMs`. For what no event announces. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,

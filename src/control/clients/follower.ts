@@ -37,6 +37,7 @@ export class Follower {
   #retry: ReturnType<typeof setTimeout> | null = null;
   #stopped = false;
   #reportedFull = false;
+  readonly #reportedUnsound = new Set<string>();
 
   constructor({ repository, registry, turns, log }: FollowerOptions) {
     this.#repository = repository;
@@ -111,7 +112,9 @@ export class Follower {
         else await this.#rereadBatch();
       }
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!(error instanceof StoreUnavailable)) {
+        this.#log.error("clients could not be read again", { error: String(error) });
+      }
       this.#retry = setTimeout(() => {
         this.#retry = null;
         this.#work();
@@ -176,10 +179,24 @@ export class Follower {
   }
 
   #apply(row: ClientRow): void {
-    if (this.#registry.apply(row) !== "full" || this.#reportedFull) return;
+    const applied = this.#registry.apply(row);
+    if (applied === "full") this.#reportFull();
+    if (applied === "unsound") this.#reportUnsound(row.clientId);
+  }
+
+  #reportFull(): void {
+    if (this.#reportedFull) return;
     this.#reportedFull = true;
     this.#log.error("more clients in the database than the table holds, the others are unknown", {
       max_clients: this.#registry.maxClients,
+    });
+  }
+
+  #reportUnsound(clientId: string): void {
+    if (this.#reportedUnsound.has(clientId)) return;
+    this.#reportedUnsound.add(clientId);
+    this.#log.error("a row of clients that no gateway wrote is passed over", {
+      client_id: clientId,
     });
   }
 }

@@ -2,7 +2,7 @@
 // tables. Under a turn on each of them, as every change; what another gateway changed meanwhile is
 // looked at again.
 
-import type { ClientsResult, NewClient, PutOutcome } from "../../shared/clients.ts";
+import type { ClientsResult, FieldError, NewClient, PutOutcome } from "../../shared/clients.ts";
 import type { ClientRegistry } from "./registry.ts";
 import {
   type ClientRow,
@@ -13,6 +13,11 @@ import {
 
 /** Rounds against other gateways that change the same clients at the same moment. */
 const ROUNDS = 5;
+
+/** Why a client cannot be changed whose row no gateway wrote. */
+export const UNSOUND: readonly FieldError[] = [
+  { field: "client_id", message: "is stored with values that cannot be used: remove it first" },
+];
 
 export interface PutManyParts {
   readonly repository: ClientsRepository;
@@ -64,9 +69,9 @@ function planFor(
   let room = registry.maxClients - registry.size;
   for (const client of clients) {
     const row = rows.get(client.client_id);
-    if (row) registry.apply(row);
-    else registry.drop(client.client_id);
-    const outcome = row && isSame(client, row) ? "unchanged" : refusalOf(client, row, room);
+    if (!row) registry.drop(client.client_id);
+    const unsound = row && registry.apply(row) === "unsound";
+    const outcome = unsound ? { refused: UNSOUND } : outcomeWithout(client, row, room);
     if (outcome !== null) {
       settled.set(client.client_id, outcome);
       continue;
@@ -75,6 +80,15 @@ function planFor(
     writes.push(writeFor(client, row, registry));
   }
   return { settled, writes };
+}
+
+/** What comes of it without a write; null when there is one to do. */
+function outcomeWithout(
+  client: NewClient,
+  row: ClientRow | undefined,
+  room: number,
+): PutOutcome | null {
+  return row && isSame(client, row) ? "unchanged" : refusalOf(client, row, room);
 }
 
 function isSame(client: NewClient, row: ClientRow): boolean {

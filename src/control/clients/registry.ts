@@ -9,11 +9,11 @@ import type { Client } from "../../shared/clients.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { newTake, type Take } from "../../shared/gcra.ts";
 import type { PackedBuckets, UnpackedBuckets } from "./packed-buckets.ts";
-import { tokensNow, type ClientRow } from "./repository.ts";
+import { isSound, tokensNow, type ClientRow } from "./repository.ts";
 import { SlotSet } from "./slot-set.ts";
 
-/** `known`: the table holds this row. `full`: there is no room for it. */
-export type Applied = "added" | "changed" | "known" | "full";
+/** `known`: the table holds this row. `full`: there is no room for it. `unsound`: as of `isSound`. */
+export type Applied = "added" | "changed" | "known" | "full" | "unsound";
 
 export interface RegistryOptions {
   readonly table: ClientTable;
@@ -110,6 +110,7 @@ export class ClientRegistry {
    * left stays.
    */
   apply(row: ClientRow): Applied {
+    if (!isSound(row)) return "unsound";
     const { clientId, version } = row;
     const slot = this.#table.find(clientId);
     const now = this.#clock();

@@ -2,6 +2,7 @@
 // implementations, tested by one suite. Every method rejects with `StoreUnavailable` when the
 // database does not answer; after a write that rejected, the outcome is unknown.
 
+import { MAX_CAPACITY, MAX_RATE_PER_SEC, STORED_CLIENT_ID } from "../../shared/clients.ts";
 import type { PackedBuckets } from "./packed-buckets.ts";
 
 /** A client as stored. */
@@ -106,6 +107,21 @@ export interface JournalRow {
   readonly at: number;
   /** Bytes as of `packed-buckets.ts`, unless the row is damaged. */
   readonly packed: unknown;
+}
+
+/** Whether a gateway may have written this row; by hand, anything can be put into one. */
+export function isSound({ clientId, capacity, ratePerSec, ...row }: ClientRow): boolean {
+  const { tokens, tokensAt, version, tokensVersion } = row;
+  return (
+    STORED_CLIENT_ID.test(clientId) &&
+    // Of NaN, too, and of text in SQLite, no comparison holds.
+    capacity >= 1 &&
+    capacity <= MAX_CAPACITY &&
+    ratePerSec > 0 &&
+    ratePerSec <= MAX_RATE_PER_SEC &&
+    version > 0 &&
+    [tokens, tokensAt, version, tokensVersion].every(Number.isFinite)
+  );
 }
 
 type StoredBucket = Pick<ClientRow, "capacity" | "ratePerSec" | "tokens" | "tokensAt">;

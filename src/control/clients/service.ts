@@ -18,9 +18,9 @@ import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Store } from "../db/store.ts";
 import { StoreUnavailable } from "../db/unavailable.ts";
 import { Follower } from "./follower.ts";
-import { putMany } from "./put-many.ts";
+import { putMany, UNSOUND } from "./put-many.ts";
 import { ClientRegistry, type RegistryOptions } from "./registry.ts";
-import { tokensNow, type ClientRow, type ClientsRepository } from "./repository.ts";
+import { isSound, tokensNow, type ClientRow, type ClientsRepository } from "./repository.ts";
 import { Turns } from "./turns.ts";
 
 /** A change that waited this long for earlier ones of the same client is not even tried. */
@@ -120,7 +120,9 @@ export class ClientsService implements ClientsPort {
           return { ok: false, reason: "not_found" };
         }
         // Another gateway may have changed it: what is left is a fraction of that capacity.
-        this.registry.apply(row);
+        if (this.registry.apply(row) === "unsound") {
+          return { ok: false, reason: "invalid", fields: UNSOUND };
+        }
         const result = await this.#tryUpdate(row, patchOf(row));
         if (result) return result;
       }
@@ -181,13 +183,21 @@ export class ClientsService implements ClientsPort {
 
   async list(query: { limit: number; after: string | null }): Promise<ClientsResult<ClientPage>> {
     try {
-      const rows = await this.#repository.page(query.after, query.limit + 1);
+      const rows = await this.#soundPage(query.after, query.limit + 1);
       const clients = rows.slice(0, query.limit).map((row) => this.#show(row));
       const next = rows.length > query.limit ? (clients.at(-1)?.client_id ?? null) : null;
       return ok({ clients, next });
     } catch (error) {
       return this.#failure(error);
     }
+  }
+
+  async #soundPage(after: string | null, limit: number): Promise<ClientRow[]> {
+    const rows = await this.#repository.page(after, limit);
+    const sound = rows.filter(isSound);
+    if (sound.length === rows.length || rows.length < limit) return sound;
+    const last = rows.at(-1)!.clientId;
+    return [...sound, ...(await this.#soundPage(last, limit - sound.length))];
   }
 
   /** One change of one client at a time; a failed write is looked up again afterwards. */

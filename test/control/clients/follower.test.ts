@@ -4,7 +4,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
 import type { DatabaseConfig } from "../../../src/config.ts";
-import { ControlPlane, eventually, value } from "../../support/database.ts";
+import { Follower } from "../../../src/control/clients/follower.ts";
+import { ClientRegistry } from "../../../src/control/clients/registry.ts";
+import type { ClientsRepository } from "../../../src/control/clients/repository.ts";
+import { Turns } from "../../../src/control/clients/turns.ts";
+import { ClientTable } from "../../../src/shared/client-table.ts";
+import { mainClock } from "../../../src/shared/clock.ts";
+import {
+  ControlPlane,
+  eventually,
+  recordingLog,
+  value,
+  writeByHand,
+} from "../../support/database.ts";
 import { FaultyNetwork } from "../../support/faulty-network.ts";
 import {
   POSTGRES_START_MS,
@@ -126,6 +138,20 @@ describe.skipIf(postgresMissing !== null)("two gateways on one database", () => 
     await eventually(async () => (await capacityThere("removed")) === null);
     expect(await capacityThere("changed")).toBe(20);
     expect(await capacityThere("kept")).toBe(10);
+  });
+
+  test("a row that no gateway wrote is passed over once, and what comes after it arrives", async () => {
+    const notified = async (clientId: string): Promise<void> => {
+      const change = JSON.stringify({ client_id: clientId, version: 1 });
+      await cluster.admin((sql) => sql`SELECT pg_notify('gateway_clients', ${change})`, url);
+    };
+    await writeByHand({ kind: "postgres", url }, "'a b', 10, 1, 10, 0, 1, 1, 0, 0");
+    await notified("a b");
+    await eventually(() => here.lines.join().includes("no gateway wrote"));
+    await notified("a b");
+    await there.clients.create({ client_id: "a", capacity: 10, ...slow });
+    await eventually(() => here.table.find("a") >= 0);
+    expect(here.lines.filter((line) => line.includes("no gateway wrote"))).toHaveLength(1);
   });
 
   describe("a database that comes back as it was before", () => {
@@ -273,4 +299,27 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
     await eventually(async () => (await plane.get("a")).capacity === 40);
     expect(plane.lines.join()).toContain("change notifications stopped arriving");
   }, 20_000);
+});
+
+test("what goes wrong in an unforeseen way is tried again after a pause, and told", async () => {
+  const { log, lines } = recordingLog();
+  const asked: number[] = [];
+  const again = Promise.withResolvers<void>();
+  const repository = {
+    find: () => {
+      asked.push(performance.now());
+      if (asked.length === 1) return Promise.reject(new TypeError("not foreseen"));
+      again.resolve();
+      return Promise.resolve([]);
+    },
+  } as unknown as ClientsRepository;
+  const memory = ClientTable.reserve({ maxClients: 2 });
+  const table = new ClientTable(memory);
+  const registry = new ClientRegistry({ table, memory, clock: mainClock() });
+  const follower = new Follower({ repository, registry, turns: new Turns(), log });
+  follower.reread("a");
+  await again.promise;
+  await follower.stop();
+  expect(asked[1]! - asked[0]!).toBeGreaterThan(300);
+  expect(lines.join()).toContain("not foreseen");
 });

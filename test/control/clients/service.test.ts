@@ -4,7 +4,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { DatabaseConfig } from "../../../src/config.ts";
 import type { ClientPage } from "../../../src/shared/clients.ts";
-import { ControlPlane, dialects, removeTemporaryFolders, value } from "../../support/database.ts";
+import {
+  ControlPlane,
+  dialects,
+  removeTemporaryFolders,
+  value,
+  writeByHand,
+} from "../../support/database.ts";
 import { POSTGRES_START_MS, removeSharedCluster } from "../../support/postgres.ts";
 
 afterAll(removeTemporaryFolders);
@@ -181,6 +187,36 @@ describe.each(dialects)("clients in $kind", ({ kind, missing, prepare, create })
     expect(refused).toEqual([full, full]);
     expect(value(await plane.clients.list({ limit: 10, after: null })).clients).toHaveLength(3);
   });
+
+  run(
+    "rows that no gateway wrote are passed over, each with one line, and are not changed",
+    async () => {
+      const infinite = kind === "sqlite" ? "9e999" : "'Infinity'";
+      const columns = "10, 1, 10, 0, 1, 1, 0, 0";
+      value(await plane.clients.create({ client_id: "ok", capacity: 3, ...slow }));
+      await writeByHand(config, `'a b', ${columns}`);
+      await writeByHand(config, `'endless', ${infinite}, 1, 10, 0, 1, 1, 0, 0`);
+      await writeByHand(config, `'never', 10, 0, 10, 0, 1, 1, 0, 0`);
+      await writeByHand(config, `'zero', 10, 1, 10, 0, 0, 0, 0, 0`);
+      await writeByHand(config, `'${"x".repeat(129)}', ${columns}`);
+      await restart();
+      expect(plane.restored).toBe(1);
+      expect(plane.lines.filter((line) => line.includes("no gateway wrote"))).toHaveLength(5);
+      const unchanged = await plane.clients.update("endless", { capacity: 5 });
+      expect(unchanged).toMatchObject({ ok: false, reason: "invalid" });
+      const line = { client_id: "never", capacity: 5, ...slow };
+      const many = value(await plane.clients.putMany([line]));
+      expect(many).toMatchObject([{ refused: [{ field: "client_id" }] }]);
+      // Pages go past them.
+      value(await plane.clients.create({ client_id: "zz", capacity: 3, ...slow }));
+      const page = value(await plane.clients.list({ limit: 1, after: null }));
+      expect(page).toMatchObject({ clients: [{ client_id: "ok" }], next: "ok" });
+      const rest = value(await plane.clients.list({ limit: 1, after: "ok" }));
+      expect(rest).toMatchObject({ clients: [{ client_id: "zz" }], next: null });
+      expect(await plane.clients.remove("never")).toEqual({ ok: true, value: null });
+      value(await plane.clients.create(line));
+    },
+  );
 
   run("limits come back from the database bit for bit", async () => {
     const odd = { capacity: 999_999_999.75, rate_per_sec: 0.1 + 0.2 };
