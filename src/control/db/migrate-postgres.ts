@@ -1,5 +1,6 @@
 // Applies the embedded migrations that a PostgreSQL database lacks, all in one transaction. Several
-// gateways may start at once: an advisory lock lets one go first.
+// gateways may start at once: an advisory lock lets one go first. A user who may only read and write
+// the tables is enough where nothing lacks.
 
 import { sql } from "drizzle-orm";
 import { pending } from "./migrations.ts";
@@ -18,9 +19,14 @@ export async function migratePostgres(pool: PostgresPool): Promise<void> {
       db.transaction(async (tx) => {
         await tx.execute("SET LOCAL statement_timeout = 0");
         await tx.execute(sql`SELECT pg_advisory_xact_lock(${ADVISORY_LOCK}::bigint)`);
-        await tx.execute("CREATE SCHEMA IF NOT EXISTS drizzle");
-        await tx.execute(`CREATE TABLE IF NOT EXISTS drizzle.__drizzle_migrations (
-          id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`);
+        // IF NOT EXISTS would ask for the right to create what is there.
+        const [found] = await tx.execute(`SELECT to_regnamespace('drizzle') AS schema,
+          to_regclass('drizzle.__drizzle_migrations') AS journal`);
+        if (found!["schema"] === null) await tx.execute("CREATE SCHEMA drizzle");
+        if (found!["journal"] === null) {
+          await tx.execute(`CREATE TABLE drizzle.__drizzle_migrations (
+            id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`);
+        }
         const [applied] = await tx.execute(
           "SELECT max(created_at) AS newest FROM drizzle.__drizzle_migrations",
         );

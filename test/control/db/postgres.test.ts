@@ -60,6 +60,27 @@ describe.skipIf(postgresMissing !== null)("a PostgreSQL database", () => {
     expect((await refusal(url.href)).message).toContain("permission denied");
   });
 
+  test("a user who may only use the tables is enough once they are there", async () => {
+    const config = { kind: "postgres", url: await cluster.createDatabase() } as const;
+    await (await openStore(config, { log: recordingLog().log })).close();
+    await cluster.admin(async (sql) => {
+      await sql.unsafe("CREATE ROLE worker LOGIN PASSWORD 'wrong-password'").simple();
+      for (const schema of ["public", "drizzle"]) {
+        await sql.unsafe(`GRANT USAGE ON SCHEMA ${schema} TO worker;
+          GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO worker;
+          GRANT ALL ON ALL SEQUENCES IN SCHEMA ${schema} TO worker`);
+      }
+    }, config.url);
+    const url = new URL(config.url);
+    url.username = "worker";
+    url.password = "wrong-password";
+    const asWorker = { kind: "postgres", url: url.href } as const;
+    const store = await openStore(asWorker, { log: recordingLog().log });
+    const definition = { capacity: 1, ratePerSec: 1, tokens: 1, tokensSet: true, at: 0 };
+    expect(await store.clients.insert("a", definition)).toMatchObject({ clientId: "a" });
+    await store.close();
+  });
+
   test("a server that is not there is waited for, then refused", async () => {
     const url = await cluster.createDatabase();
     await cluster.down();
