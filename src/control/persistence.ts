@@ -65,9 +65,10 @@ export class Persistence {
     this.#onFlush = options.onFlush ?? (() => undefined);
   }
 
-  /** Also after `stop`. */
+  /** Also after `stop`, and where it runs already. */
   start(): void {
     this.#stopped = false;
+    if (this.#timer) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       void this.flush().finally(() => {
         if (!this.#stopped) this.start();

@@ -148,6 +148,18 @@ describe.each(dialects)("buckets in $kind", ({ kind, missing, prepare, create })
     expect(reports).toHaveLength(stopped);
   });
 
+  run("started again while it runs, it is one loop that one stop ends", async () => {
+    await plane.clients.create({ client_id: "a", capacity: 10, ...slow });
+    const { persistence, reports } = persistenceOf(plane, 400);
+    persistence.start();
+    persistence.start();
+    await persistence.stop(5_000);
+    const stopped = reports.length;
+    plane.take("a");
+    await Bun.sleep(450);
+    expect(reports).toHaveLength(stopped);
+  });
+
   run(
     "many buckets are written and restored fast without holding the thread",
     async () => {
