@@ -15,7 +15,8 @@ export const REFUSALS = {
   422: { name: "InvalidFields", description: "Fields are not acceptable; `errors` names each." },
   503: {
     name: "ServiceUnavailable",
-    description: "The database cannot be reached. Nothing changed.",
+    description:
+      "The database cannot be reached; `detail` says whether a change may have been made.",
   },
   507: { name: "InsufficientStorage", description: "The gateway holds as many as it can." },
 } as const;

@@ -11,7 +11,7 @@ import type { ControlFailure, ControlResult } from "../../shared/control-result.
 import type { Logger } from "../../shared/log.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Store } from "../db/store.ts";
-import { StoreUnavailable } from "../db/unavailable.ts";
+import { NOTHING_CHANGED, PERHAPS_CHANGED, StoreUnavailable } from "../db/unavailable.ts";
 import type { HealthLoop } from "../health/loop.ts";
 import { mergeBackends } from "./merge.ts";
 import type { NameWatch } from "./names.ts";
@@ -22,12 +22,6 @@ const FIRST_CHECK_MS = 1_500;
 /** A change that has waited this long for earlier ones is not begun: who asked would not hear of it. */
 const LONGEST_WAIT_MS = 3_500;
 const RETRY_AFTER_MS = 1_000;
-
-const NO_ANSWER: ControlFailure = {
-  ok: false,
-  reason: "unavailable",
-  detail: "The database cannot be reached; nothing was changed. Try again later.",
-};
 
 export interface BackendsOptions {
   readonly store: Pick<Store, "backends" | "changes">;
@@ -133,14 +127,17 @@ export class BackendsService implements BackendsPort {
     asked = performance.now(),
   ): Promise<ControlResult<T>> {
     const result = this.#last.then(async () => {
-      if (performance.now() - asked > LONGEST_WAIT_MS) return NO_ANSWER;
+      let detail = NOTHING_CHANGED;
+      if (performance.now() - asked > LONGEST_WAIT_MS) return unavailable(detail);
       try {
-        return await change(await this.#options.store.backends.all());
+        const rows = await this.#options.store.backends.all();
+        detail = PERHAPS_CHANGED;
+        return await change(rows);
       } catch (error) {
         // The write may have been committed before its connection broke.
         this.#follow();
         if (!(error instanceof StoreUnavailable)) throw error;
-        return NO_ANSWER;
+        return unavailable(detail);
       }
     });
     this.#last = result.catch(() => undefined);
@@ -198,4 +195,8 @@ export class BackendsService implements BackendsPort {
 
 function invalidUrl(message: string): ControlFailure {
   return { ok: false, reason: "invalid", fields: [{ field: "url", message }] };
+}
+
+function unavailable(detail: string): ControlFailure {
+  return { ok: false, reason: "unavailable", detail };
 }

@@ -16,7 +16,7 @@ import type {
 import type { Logger } from "../../shared/log.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Store } from "../db/store.ts";
-import { StoreUnavailable } from "../db/unavailable.ts";
+import { NOTHING_CHANGED, PERHAPS_CHANGED, StoreUnavailable } from "../db/unavailable.ts";
 import { Follower } from "./follower.ts";
 import { putMany, UNSOUND } from "./put-many.ts";
 import { ClientRegistry, type RegistryOptions } from "./registry.ts";
@@ -164,7 +164,7 @@ export class ClientsService implements ClientsPort {
     const asked = performance.now();
     const endTurns = await this.#turns.takeAll(ids);
     try {
-      if (performance.now() - asked > LONGEST_WAIT_MS) return unavailable(NO_ANSWER);
+      if (performance.now() - asked > LONGEST_WAIT_MS) return unavailable(NOTHING_CHANGED);
       return await putMany(clients, { repository: this.#repository, registry: this.registry });
     } catch (error) {
       const failure = this.#failure(error);
@@ -188,7 +188,8 @@ export class ClientsService implements ClientsPort {
       const next = rows.length > query.limit ? (clients.at(-1)?.client_id ?? null) : null;
       return ok({ clients, next });
     } catch (error) {
-      return this.#failure(error);
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return unavailable("The database cannot be reached. Try again later.");
     }
   }
 
@@ -208,7 +209,7 @@ export class ClientsService implements ClientsPort {
     const asked = performance.now();
     const endTurn = await this.#turns.take(clientId);
     try {
-      if (performance.now() - asked > LONGEST_WAIT_MS) return unavailable(NO_ANSWER);
+      if (performance.now() - asked > LONGEST_WAIT_MS) return unavailable(NOTHING_CHANGED);
       return await change();
     } catch (error) {
       const failure = this.#failure(error);
@@ -223,7 +224,7 @@ export class ClientsService implements ClientsPort {
   #failure(error: unknown): ClientsFailure {
     if (!(error instanceof StoreUnavailable)) throw error;
     this.#log.debug("control call failed on the database", { reason: error.message });
-    return unavailable(NO_ANSWER);
+    return unavailable(error.outcomeUnknown ? PERHAPS_CHANGED : NOTHING_CHANGED);
   }
 
   /** The row's definition with the live tokens; of a client that is not in the table, its row's. */
@@ -240,8 +241,6 @@ export class ClientsService implements ClientsPort {
     };
   }
 }
-
-const NO_ANSWER = "The database cannot be reached; nothing was changed. Try again later.";
 
 /** A damaged file, or a database that went away between its opening and now. */
 function refuseToStart(error: unknown): never {

@@ -40,7 +40,7 @@ export class PostgresPool {
     const client = this.#client;
     const answer = Promise.withResolvers<T>();
     const timer = setTimeout(() => {
-      answer.reject(new StoreUnavailable(`no answer in ${timeoutMs} ms`));
+      answer.reject(new StoreUnavailable(`no answer in ${timeoutMs} ms`, { outcomeUnknown: true }));
       this.#replace(client);
     }, timeoutMs);
     const db = this.#db;

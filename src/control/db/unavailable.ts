@@ -3,18 +3,35 @@
 
 import { SQLiteError } from "bun:sqlite";
 
-/** The database did not do what was asked. The outcome of a write may be unknown. */
+/** For answers to changes that failed. */
+export const NOTHING_CHANGED =
+  "The database cannot be reached; nothing was changed. Try again later.";
+export const PERHAPS_CHANGED =
+  "The database does not answer; the change may or may not have been made. Look before trying again.";
+
+interface Circumstances {
+  readonly sqlState?: string | null;
+  readonly outcomeUnknown?: boolean;
+}
+
+/** The database did not do what was asked, as far as is known. */
 export class StoreUnavailable extends Error {
   /** Five characters that PostgreSQL answered with, e.g. `28P01`; null when it did not answer. */
   readonly sqlState: string | null;
+  /** It was asked, and did not say that it failed: a write may have happened, or happen yet. */
+  readonly outcomeUnknown: boolean;
 
   /** `message`: one line without secrets, for the log. */
-  constructor(message: string, sqlState: string | null = null) {
+  constructor(message: string, { sqlState = null, outcomeUnknown = false }: Circumstances = {}) {
     super(message.split("\n", 1)[0]);
     this.name = "StoreUnavailable";
     this.sqlState = sqlState;
+    this.outcomeUnknown = outcomeUnknown;
   }
 }
+
+/** What Bun says when there was no connection to ask on. */
+const NOT_ASKED = /^ERR_POSTGRES_(CONNECTION_(REFUSED|FAILED|TIMEOUT)|TLS_NOT_AVAILABLE)$/;
 
 /** What a synchronous driver does, as a promise that rejects with `StoreUnavailable`. */
 export async function attempt<T>(query: () => T): Promise<T> {
@@ -34,8 +51,10 @@ export function asUnavailable(error: unknown): unknown {
   if (cause instanceof SQLiteError) return new StoreUnavailable(`${cause.message} (${cause.code})`);
   // Not imported: the import alone would load Bun's SQL clients, 7 ms of CPU at every start.
   if (cause instanceof Bun.SQL.PostgresError) {
-    const state = cause.errno ?? null;
-    return new StoreUnavailable(`${cause.message} (${state ?? cause.code})`, state);
+    const sqlState = cause.errno ?? null;
+    const outcomeUnknown = sqlState === null && !NOT_ASKED.test(cause.code);
+    const message = `${cause.message} (${sqlState ?? cause.code})`;
+    return new StoreUnavailable(message, { sqlState, outcomeUnknown });
   }
   return error;
 }

@@ -225,7 +225,10 @@ describe.each(dialects.map((dialect) => [dialect.kind, dialect] as const))(
         const { service, worker } = await plane(config, [{ url: one.url, weight: 1 }]);
         const id = backendId(one.url);
         await rename(config, "backends", "elsewhere");
-        expect(await service.change(id, { weight: 9 })).toMatchObject({ reason: "unavailable" });
+        expect(await service.change(id, { weight: 9 })).toMatchObject({
+          reason: "unavailable",
+          detail: expect.stringContaining("nothing was changed"),
+        });
         expect(worker.snapshot()[0]!.weight).toBe(1);
         await rename(config, "elsewhere", "backends");
         value(await service.change(id, { weight: 4 }));

@@ -212,7 +212,8 @@ describe.skipIf(postgresMissing !== null)("two gateways on one database", () => 
     await eventually(async () => (await capacityThere("a")) === 10);
     await cluster.down();
     const refused = await here.clients.update("a", { capacity: 99 });
-    expect(refused).toMatchObject({ ok: false, reason: "unavailable" });
+    const detail = expect.stringContaining("nothing was changed");
+    expect(refused).toMatchObject({ ok: false, reason: "unavailable", detail });
     expect((await here.get("a")).capacity).toBe(10);
     await cluster.up();
     value(await here.clients.update("a", { capacity: 20 }));
@@ -261,7 +262,8 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
     const removed = await plane.clients.remove("a");
     expect(network.lost).toBeGreaterThan(1);
     for (const answer of [created, removed]) {
-      expect(answer).toMatchObject({ ok: false, reason: "unavailable" });
+      const detail = expect.stringContaining("may or may not have been made");
+      expect(answer).toMatchObject({ ok: false, reason: "unavailable", detail });
     }
     // Nothing changed here yet, whatever the database did.
     expect(plane.table.find("a")).toBeGreaterThanOrEqual(0);
@@ -275,6 +277,17 @@ describe.skipIf(postgresMissing !== null)("a network that fails", () => {
       ["a", "b"].every((id) => ids.includes(id) === plane.table.find(id) >= 0),
     );
   });
+
+  test("a change that was sent and not answered may have been made, and the answer says so", async () => {
+    const thaw = cluster.freeze();
+    try {
+      const created = await plane.clients.create({ client_id: "late", capacity: 5, ...slow });
+      const detail = expect.stringContaining("may or may not have been made");
+      expect(created).toMatchObject({ ok: false, reason: "unavailable", detail });
+    } finally {
+      thaw();
+    }
+  }, 20_000);
 
   test("connections that lead nowhere are given up in bounded time and replaced", async () => {
     network.forgetConnections();
