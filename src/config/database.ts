@@ -14,11 +14,23 @@ export const database: Kind<DatabaseConfig> = {
         : { ok: true, value: { kind: "sqlite", path } };
     }
     if (!/^postgres(ql)?:\/\//i.test(text)) return { ok: false };
-    return URL.canParse(text)
+    return isPostgresUrl(text)
       ? { ok: true, value: { kind: "postgres", url: text } }
-      : { ok: false, why: "special characters in the password must be percent-encoded" };
+      : { ok: false, why: "special characters in the password must be percent-encoded, also %" };
   },
 };
+
+/** Also its parts, which are decoded one by one to connect. */
+function isPostgresUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password, pathname } = new URL(text);
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The URL with its password (in the authority, or in the query) as `***`. It cuts generously: for

@@ -160,6 +160,9 @@ describe("databases", () => {
       "sqlite://",
       "sqlite://a?mode=ro",
       "postgres:x",
+      "postgres://u@h/g%zz",
+      "postgres://u%zz@h/g",
+      "postgres://u:%@h/g",
       "",
     );
   });

@@ -7,7 +7,7 @@ import { SQL } from "bun";
 import { drizzle, type BunSQLDatabase } from "drizzle-orm/bun-sql";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Logger } from "../../shared/log.ts";
-import { databaseName, display } from "./postgres-url.ts";
+import { databaseName, display, hostOf } from "./postgres-url.ts";
 import { asUnavailable, StoreUnavailable } from "./unavailable.ts";
 
 /** Connections of the pool. Control calls and flushes only: proxied requests need none. */
@@ -21,6 +21,7 @@ const RETRY_AFTER_MS = 500;
 /** Deadlock, failed serialization: all of it is undone, and the same again is likely to succeed. */
 const UNDONE = /^40(P01|001)$/;
 const TRIES = 3;
+const NO_TLS = "ERR_POSTGRES_TLS_NOT_AVAILABLE";
 
 export type Query<T> = (db: BunSQLDatabase, client: SQL) => PromiseLike<T>;
 
@@ -109,17 +110,30 @@ export async function reach(
     const failure = await pool.ping().then(() => null, onlyUnavailable);
     if (failure === null) return;
     // 28: who we are is refused; 3D: there is no such database; 42: we may not do what we need.
-    const final = /^(28|3D|42)/.test(failure.sqlState ?? "");
+    const final = /^(28|3D|42)/.test(failure.sqlState ?? "") || failure.code === NO_TLS;
+    const reason = await reasonOf(failure, url);
     if (final || performance.now() + RETRY_AFTER_MS > deadline) {
-      const message = `Database ${display(url)} cannot be used: ${failure.message}.`;
+      const message = `Database ${display(url)} cannot be used: ${reason}.`;
       throw new StartError(EXIT.unavailable, message);
     }
     if (attempt === 1) {
-      const fields = { database: display(url), for_ms: options.forMs, reason: failure.message };
+      const fields = { database: display(url), for_ms: options.forMs, reason };
       options.log.warn("waiting for the database", fields);
     }
     await Bun.sleep(RETRY_AFTER_MS);
   }
+}
+
+/** For a person who sets a gateway up. */
+async function reasonOf({ code, message }: StoreUnavailable, url: string): Promise<string> {
+  if (code === NO_TLS) return "the server has no TLS, which sslmode in the URL asks for";
+  const host = hostOf(url);
+  if (code !== "ERR_POSTGRES_CONNECTION_REFUSED" || host === "") return message;
+  // Bun says refused also of a name that leads nowhere.
+  return await Bun.dns.lookup(host).then(
+    () => message,
+    () => `host ${host} cannot be found`,
+  );
 }
 
 function onlyUnavailable(error: unknown): StoreUnavailable {

@@ -11,6 +11,7 @@ export const PERHAPS_CHANGED =
 
 interface Circumstances {
   readonly sqlState?: string | null;
+  readonly code?: string | null;
   readonly outcomeUnknown?: boolean;
 }
 
@@ -18,14 +19,20 @@ interface Circumstances {
 export class StoreUnavailable extends Error {
   /** Five characters that PostgreSQL answered with, e.g. `28P01`; null when it did not answer. */
   readonly sqlState: string | null;
+  /** What Bun's client for PostgreSQL calls it, e.g. `ERR_POSTGRES_CONNECTION_CLOSED`. */
+  readonly code: string | null;
   /** It was asked, and did not say that it failed: a write may have happened, or happen yet. */
   readonly outcomeUnknown: boolean;
 
   /** `message`: one line without secrets, for the log. */
-  constructor(message: string, { sqlState = null, outcomeUnknown = false }: Circumstances = {}) {
+  constructor(
+    message: string,
+    { sqlState = null, code = null, outcomeUnknown = false }: Circumstances = {},
+  ) {
     super(message.split("\n", 1)[0]);
     this.name = "StoreUnavailable";
     this.sqlState = sqlState;
+    this.code = code;
     this.outcomeUnknown = outcomeUnknown;
   }
 }
@@ -52,9 +59,10 @@ export function asUnavailable(error: unknown): unknown {
   // Not imported: the import alone would load Bun's SQL clients, 7 ms of CPU at every start.
   if (cause instanceof Bun.SQL.PostgresError) {
     const sqlState = cause.errno ?? null;
-    const outcomeUnknown = sqlState === null && !NOT_ASKED.test(cause.code);
-    const message = `${cause.message} (${sqlState ?? cause.code})`;
-    return new StoreUnavailable(message, { sqlState, outcomeUnknown });
+    const { code } = cause;
+    const outcomeUnknown = sqlState === null && !NOT_ASKED.test(code);
+    const message = `${cause.message} (${sqlState ?? code})`;
+    return new StoreUnavailable(message, { sqlState, code, outcomeUnknown });
   }
   return error;
 }

@@ -88,6 +88,20 @@ describe.skipIf(postgresMissing !== null)("a PostgreSQL database", () => {
     expect(message).toContain("Failed to connect");
   });
 
+  test("TLS that the server does not have is refused at once", async () => {
+    const started = performance.now();
+    const { message } = await refusal(`${cluster.url("postgres")}?sslmode=require`);
+    expect(message).toContain("the server has no TLS, which sslmode in the URL asks for");
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  test("a name that leads nowhere is told from a server that is not there", async () => {
+    const url = cluster.url("postgres").replace("127.0.0.1", "nowhere.invalid");
+    expect((await refusal(url, 0)).message).toContain("host nowhere.invalid cannot be found");
+    const nobody = "postgres://gateway@[::1]:1/postgres";
+    expect((await refusal(nobody, 0)).message).toContain("Failed to connect");
+  });
+
   test("a server that starts later is used when it is there", async () => {
     const url = await cluster.createDatabase();
     await cluster.down();
