@@ -37,7 +37,12 @@ function isPostgresUrl(text: string): boolean {
  * text that is no proper URL it would rather hide the host than show half a password.
  */
 export function maskUrl(text: string): string {
+  // A scheme that is mistyped or forgotten makes the password no less one. Without an @, what
+  // stands where the port does and is none may be a password of which the host was left out.
+  const authority = text.includes("@")
+    ? /^((?:[^:]*:\/\/)?[^:]*):(?!\/\/).*(?=@)/s
+    : /(:\/\/[^:/?#,[]+):(?!\d{1,5}(?:[/?#,;]|$)).*/s;
   return text
-    .replace(/(:\/\/[^:/?#@,]*):.*@/g, "$1:***@")
+    .replace(authority, "$1:***")
     .replace(/([?&](?:password|sslpassword|sslkey)=)[^&#]*/gi, "$1***");
 }

@@ -188,7 +188,10 @@ describe("secrets", () => {
     ["a database of another kind", "DATABASE_URL", `mysql://user:${secret}@host/db`],
     ["a password with a slash", "DATABASE_URL", `postgres://user:a/${secret}@host:x/db`],
     ["a password in the query", "DATABASE_URL", `mysql://host/db?password=${secret}&x=1`],
+    ["a database without a scheme", "DATABASE_URL", `user:${secret}@host/db`],
+    ["a database without a host", "DATABASE_URL", `postgres://user:${secret}`],
     ["credentials of a backend", "BACKENDS", `http://a:1,http://user:${secret}@host`],
+    ["credentials of one without a scheme", "BACKENDS", `user:${secret}@host:80`],
   ])("are not in the problem: %s", async (_, name, value) => {
     const found = await problems(null, { [name]: value });
     expect(found).toHaveLength(1);

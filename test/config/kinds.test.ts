@@ -176,5 +176,19 @@ describe("databases", () => {
     expect(maskUrl("http://10.0.0.1:8080,http://[::1]:2;weight=2")).toBe(
       "http://10.0.0.1:8080,http://[::1]:2;weight=2",
     );
+    expect(maskUrl("http://user@h:80")).toBe("http://user@h:80");
+  });
+
+  test.each([
+    ["u:pw@h/d", "u:***@h/d"],
+    ["u:/p:w@h/d", "u:***@h/d"],
+    ["postgres:/u:pw@h/d", "postgres:***@h/d"],
+    ["postgres//u:pw@h/d", "postgres//u:***@h/d"],
+    ["postgres://u:pw", "postgres://u:***"],
+    ["postgres://u:pw/x", "postgres://u:***"],
+    ["postgres://u:123456", "postgres://u:***"],
+    ["v@h,u:pw@h:80", "v@h,u:***@h:80"],
+  ])("are shown without it also when mistyped: %s", (text, shown) => {
+    expect(maskUrl(text)).toBe(shown);
   });
 });
