@@ -2,6 +2,7 @@
 // which would also let a second gateway of the same user slip in beside the first one and take half
 // of its connections; an exclusive bind first makes that the error it is.
 
+import { familyOf } from "../shared/address-text.ts";
 import { EXIT, StartError } from "../shared/start-error.ts";
 
 export interface Address {
@@ -12,18 +13,18 @@ export interface Address {
 
 /**
  * Resolves with the address that the workers can bind. `::` falls back to `0.0.0.0` on a machine
- * without IPv6. Throws `StartError`: address in use, not this machine's, or not permitted.
+ * without IPv6. Throws `StartError`: address in use, not this machine's, not found, or not permitted.
  */
 export async function claimAddress(host: string, port: number): Promise<Address> {
   try {
     return await bindOnce(host, port);
   } catch (error) {
-    if (host !== "::" || codeOf(error) === "EADDRINUSE") throw startError(error, host, port);
+    if (host !== "::" || codeOf(error) === "EADDRINUSE") throw await startError(error, host, port);
   }
   try {
     return await bindOnce("0.0.0.0", port);
   } catch (error) {
-    throw startError(error, "0.0.0.0", port);
+    throw await startError(error, "0.0.0.0", port);
   }
 }
 
@@ -34,7 +35,14 @@ async function bindOnce(hostname: string, port: number): Promise<Address> {
   return address;
 }
 
-function startError(error: unknown, host: string, port: number): StartError {
+async function startError(error: unknown, host: string, port: number): Promise<StartError> {
+  // Of a name that is not found, Bun says whatever went wrong before.
+  if (familyOf(host) === 0 && !(await isFound(host))) {
+    return new StartError(
+      EXIT.config,
+      `HOST ${host} is neither an address of this machine nor a name that leads to one`,
+    );
+  }
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (codeOf(error)) {
     case "EADDRINUSE":
@@ -52,6 +60,13 @@ function startError(error: unknown, host: string, port: number): StartError {
     default:
       return new StartError(EXIT.unavailable, `cannot listen on ${address}: ${String(error)}`);
   }
+}
+
+function isFound(name: string): Promise<boolean> {
+  return Bun.dns.lookup(name).then(
+    () => true,
+    () => false,
+  );
 }
 
 function codeOf(error: unknown): string | undefined {
