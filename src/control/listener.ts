@@ -48,7 +48,7 @@ async function startError(error: unknown, host: string, port: number): Promise<S
     case "EADDRINUSE":
       return new StartError(
         EXIT.inUse,
-        `${address} is in use by another process; stop it or choose another PORT`,
+        `${address} is in use by another process; stop it, choose another PORT, or replace a gateway by serve --takeover`,
       );
     case "EACCES":
       return new StartError(

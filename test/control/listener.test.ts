@@ -15,11 +15,11 @@ test("a free address is claimed, and free again for the workers", async () => {
   expect(await claimAddress(host, port)).toEqual({ host: "127.0.0.1", port });
 });
 
-test("an address in use is said to be so", async () => {
+test("an address in use: what can be done about it", async () => {
   using other = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
   const { exitCode, message } = await refusal("127.0.0.1", other.port);
   expect(message).toBe(
-    `127.0.0.1:${other.port} is in use by another process; stop it or choose another PORT`,
+    `127.0.0.1:${other.port} is in use by another process; stop it, choose another PORT, or replace a gateway by serve --takeover`,
   );
   expect(exitCode).toBe(EXIT.inUse);
 });

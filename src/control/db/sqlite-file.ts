@@ -72,7 +72,10 @@ export function lockFile(path: string): Database {
     return lock;
   } catch (error) {
     if ((error as { code?: string }).code?.startsWith("SQLITE_BUSY")) {
-      throw new StartError(EXIT.inUse, `Database ${path} is in use by another gateway process.`);
+      throw new StartError(
+        EXIT.inUse,
+        `Database ${path} is in use by another gateway process; replace it by serve --takeover, or choose another DATABASE_URL, where gateways that share one need PostgreSQL.`,
+      );
     }
     const message = `Database ${path} cannot be locked: ${whyNot(lockPath, error)}.`;
     throw new StartError(EXIT.cannotCreate, message);

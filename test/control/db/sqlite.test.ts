@@ -80,7 +80,9 @@ describe("one process a file", () => {
     const { child } = await otherProcess("sqlite-holder.ts", path);
     const refused = await refusal(path);
     expect(refused.exitCode).toBe(EXIT.inUse);
-    expect(refused.message).toBe(`Database ${path} is in use by another gateway process.`);
+    expect(refused.message).toBe(
+      `Database ${path} is in use by another gateway process; replace it by serve --takeover, or choose another DATABASE_URL, where gateways that share one need PostgreSQL.`,
+    );
     child.kill("SIGKILL");
     await child.exited;
     await (await open(path)).close();
@@ -93,7 +95,7 @@ describe("one process a file", () => {
     await otherProcess("sqlite-holder.ts", link);
     expect(await refusal(path)).toMatchObject({
       exitCode: EXIT.inUse,
-      message: `Database ${path} is in use by another gateway process.`,
+      message: expect.stringContaining(`Database ${path} is in use by another gateway process;`),
     });
     expect((await refusal(link)).message).toContain(`Database ${link} is in use`);
     expect(existsSync(`${link}-lock`)).toBe(false);
