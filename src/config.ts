@@ -117,7 +117,7 @@ export function loadConfig(sources: Sources): ConfigResult {
   const loaded = loadValues(sources);
   if (!loaded.ok) return loaded;
   const config = deepFreeze(assemble(loaded.values));
-  const problems = contradictionsIn(config);
+  const problems = contradictionsIn(config, loaded.settled);
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, config, settled: loaded.settled, warnings: warningsOf(config) };
 }
@@ -177,13 +177,18 @@ function assemble(values: Values): Config {
 }
 
 /** What is wrong only together. */
-function contradictionsIn({ backends, allowLinkLocal }: Config): string[] {
+function contradictionsIn(
+  { backends, allowLinkLocal }: Config,
+  settled: readonly Settled[],
+): string[] {
   if (allowLinkLocal) return [];
+  const from = settled.find(({ name }) => name === "BACKENDS")!.from;
+  const place = from === "environment" ? `${from}: BACKENDS` : `${from}: backends`;
   return backends
     .filter(({ url }) => namesLinkLocal(url))
     .map(
       ({ url }) =>
-        `BACKENDS: ${url} is a link-local or metadata address; accepted only with ALLOW_LINK_LOCAL=on`,
+        `${place}: ${url} is a link-local or metadata address; accepted only with ALLOW_LINK_LOCAL=on`,
     );
 }
 

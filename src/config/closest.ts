@@ -1,7 +1,8 @@
 // Finds what a mistyped word was probably meant to be. Pure.
 
-/** The candidates that begin with the word, or differ from it by at most two letters. */
+/** The word itself, else candidates that begin with it or differ from it by at most two letters. */
 export function closest(word: string, candidates: readonly string[]): string[] {
+  if (candidates.includes(word)) return [word];
   return candidates.filter(
     (candidate) =>
       candidate.startsWith(`${word}_`) ||

@@ -3,6 +3,7 @@
 // values: they are text for `load.ts`, exactly as the environment's are.
 
 import { readFileSync } from "node:fs";
+import { BACKENDS_SHAPE, type Items, readItems } from "./backend-items.ts";
 import { closest } from "./closest.ts";
 import { keyOf, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
 
@@ -32,28 +33,30 @@ export function parseConfigFile(source: string, path: string): FileContents {
   let document: unknown;
   try {
     document = Bun.YAML.parse(source);
-  } catch {
-    return failed(`${path}:${brokenLine(source)}: not valid YAML`);
+  } catch (error) {
+    const why = reasonOf(error).replace(/^YAML Parse error: /, "");
+    return failed(`${path}:${brokenLine(source)}: not valid YAML: ${why}`);
   }
   if (document === null || document === undefined) return { entries: new Map(), problems: [] };
   if (typeof document !== "object" || Array.isArray(document)) {
     return failed(`${path}: must hold keys and values, such as port: 3030`);
   }
   const lines = topLevelLines(source);
+  const at = (line: number | undefined) => (line === undefined ? path : `${path}:${line}`);
   const entries = new Map<SettingName, FileEntry>();
   const problems: string[] = [];
   for (const [key, value] of Object.entries(document)) {
     const [line, again] = lines.get(key) ?? [];
-    const place = line === undefined ? path : `${path}:${line}`;
+    const place = at(line);
     const name = SETTING_NAMES.find((candidate) => keyOf(candidate) === key);
     if (again !== undefined) problems.push(`${path}:${again}: ${key}: already set on line ${line}`);
     if (name === undefined)
       problems.push(`${place}: ${JSON.stringify(key)}: unknown key${hint(key)}`);
     // An empty value means what an empty variable means: not set.
     if (name === undefined || value === null) continue;
-    const text = textOf(name, value);
-    if (text !== null) entries.set(name, { text, place });
-    else problems.push(`${place}: ${key}: ${shapeProblem(name)}`);
+    const read = readValue(name, value, source.split("\n"), line);
+    if (read.ok) entries.set(name, { text: read.text, place });
+    else problems.push(...read.problems.map((each) => `${at(each.line)}: ${key}: ${each.why}`));
   }
   return { entries, problems };
 }
@@ -62,36 +65,39 @@ function failed(problem: string): FileContents {
   return { entries: new Map(), problems: [problem] };
 }
 
+function readValue(
+  name: SettingName,
+  value: unknown,
+  lines: readonly string[],
+  line: number | undefined,
+): Items {
+  if (name === "BACKENDS" && Array.isArray(value) && value.length > 0) {
+    return readItems(value, lines, line);
+  }
+  const text = textOf(name, value);
+  return text === null
+    ? { ok: false, problems: [{ line, why: shapeProblem(name) }] }
+    : { ok: true, text };
+}
+
 function textOf(name: SettingName, value: unknown): string | null {
   const { kind, secret } = SETTINGS[name];
   if (typeof value === "string") return value;
   // YAML would turn a token such as 0123 or 1e5 into another one.
   if (typeof value === "number" || typeof value === "boolean") return secret ? null : String(value);
   if (!kind.list || !Array.isArray(value)) return null;
-  const items = value.map(itemText);
-  if (items.length === 0) return "none";
-  return items.every((item) => item !== null && !item.includes(",")) ? items.join(",") : null;
+  if (value.length === 0) return "none";
+  return value.every(isItem) ? value.join(",") : null;
 }
 
-/** A text, or for backends `{ url, weight, max_in_flight }` as well. */
-function itemText(item: unknown): string | null {
-  if (typeof item === "string") return item;
-  if (typeof item !== "object" || item === null || Array.isArray(item)) return null;
-  const { url, ...parameters } = item as Record<string, unknown>;
-  if (typeof url !== "string") return null;
-  let text = url;
-  for (const [name, value] of Object.entries(parameters)) {
-    if (!["weight", "max_in_flight"].includes(name)) return null;
-    if (typeof value !== "number" && typeof value !== "string") return null;
-    text += `;${name}=${value}`;
-  }
-  return text;
+function isItem(item: unknown): boolean {
+  return typeof item === "string" && !item.includes(",");
 }
 
 function shapeProblem(name: SettingName): string {
   const { kind, secret } = SETTINGS[name];
   if (secret) return "must be a text in quotes";
-  if (name === "BACKENDS") return "must be a list of URLs, or of url: and weight: pairs";
+  if (name === "BACKENDS") return `must be ${BACKENDS_SHAPE}`;
   return `must be a ${kind.list ? "list of texts" : "single value"}; accepted: ${kind.accepts}`;
 }
 

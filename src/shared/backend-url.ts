@@ -23,9 +23,13 @@ export function parseBackendUrl(text: string): BackendUrl {
 
 function notUrl(text: string): string {
   if (text === "") return "it is empty";
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) && !/^https?:/i.test(text)
-    ? "only http and https are spoken"
-    : "not a URL that starts with http:// or https://";
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text) && !/^https?:/i.test(text)) {
+    return "only http and https are spoken";
+  }
+  const withoutPort = text.replace(/^(https?:\/\/[^/?#]*[^:/?#]):[^:/?#\]@]*(?=[/?#]|$)/i, "$1");
+  return withoutPort !== text && URL.canParse(withoutPort)
+    ? "its port is not a number from 1 to 65535"
+    : "it is not a URL that starts with http:// or https://";
 }
 
 function objection(url: URL, text: string): string | null {

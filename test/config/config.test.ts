@@ -109,13 +109,36 @@ describe("a list in the file", () => {
   });
 
   test.each([
-    "- url: 1",
-    "- { url: 'http://a', wieght: 2 }",
-    "- [http://a]",
-    "- 'http://a,http://b'",
-  ])("cannot hold %s", async (item) => {
+    ["- url: 1", 2, "backend 1: url: must be one URL"],
+    ["- { url: 'http://a', weight: }", 2, "backend 1: weight: must be a number"],
+    ["- { weight: 2 }", 2, "backend 1 has no url"],
+    ["- [http://a]", 2, "backend 1 must be a URL, or url: with weight: and max_in_flight:"],
+    ["- 'http://a,http://b'", 2, "backend 1 is more than one URL"],
+  ])("cannot hold %s", async (item, line, why) => {
     expect(await problems(`backends:\n  ${item}\n`)).toEqual([
-      "gateway.yaml:1: backends: must be a list of URLs, or of url: and weight: pairs",
+      `gateway.yaml:${line}: backends: ${why}`,
+    ]);
+  });
+
+  test("is wrong where its items are, on each one's line", async () => {
+    const list = "# - url\n- url: http://b\n  wieght: 2\n\n- weight: 2\n";
+    for (const [yaml, first] of [
+      [`backends:\n- http://a\n${list}`, 5],
+      [`port: 1\nbackends:\n  - http://a\n${list.replace(/^(?=.)/gm, "  ")}workers: 1\n`, 6],
+    ] as const) {
+      expect(await problems(yaml)).toEqual([
+        `gateway.yaml:${first}: backends: backend 2: wieght: unknown key; known are url, weight, max_in_flight`,
+        `gateway.yaml:${first + 2}: backends: backend 3 has no url`,
+      ]);
+    }
+  });
+
+  test("is wrong on its key's line when it is all on one", async () => {
+    expect(await problems("\nbackends: [{ wieght: 2 }]\n")).toEqual([
+      "gateway.yaml:2: backends: backend 1: wieght: unknown key; known are url, weight, max_in_flight",
+    ]);
+    expect(await problems("backends: { url: http://a }\n")).toEqual([
+      "gateway.yaml:1: backends: must be a list of URLs, or of url: with weight: and max_in_flight:",
     ]);
   });
 });
@@ -123,7 +146,12 @@ describe("a list in the file", () => {
 test("backends at metadata addresses are accepted only when asked for", async () => {
   const env = { BACKENDS: "http://10.0.0.1,http://169.254.169.254:80" };
   expect(await problems(null, env)).toEqual([
-    "BACKENDS: http://169.254.169.254 is a link-local or metadata address; accepted only with ALLOW_LINK_LOCAL=on",
+    "environment: BACKENDS: http://169.254.169.254 is a link-local or metadata address; accepted only with ALLOW_LINK_LOCAL=on",
+  ]);
+  expect(await problems("\nbackends: http://169.254.169.254/\n")).toEqual([
+    expect.stringMatching(
+      /^gateway\.yaml:2: backends: http:\/\/169\.254\.169\.254 is a link-local/,
+    ),
   ]);
   expect((await accepted(null, { ...env, ALLOW_LINK_LOCAL: "on" })).backends).toHaveLength(2);
 });
@@ -151,12 +179,24 @@ describe("problems", () => {
     ]);
   });
 
+  test("of a key in capitals point to the one in small letters alone", async () => {
+    expect(await problems("PORT: 3030\n")).toEqual([
+      'gateway.yaml:1: "PORT": unknown key; did you mean port?',
+    ]);
+  });
+
   test.each([
-    ["an open bracket", "port: 1\nadmin_allow: [a,\nworkers: 2\n", 2],
-    ["an indentation that fits nowhere", "port: 1\nbackends:\n  - a\n - b\n", 4],
-    ["a broken first line", "port: [\n", 1],
-  ])("of YAML itself name the line: %s", async (_, yaml, line) => {
-    expect(await problems(yaml)).toEqual([`gateway.yaml:${line}: not valid YAML`]);
+    ["an open bracket", "port: 1\nadmin_allow: [a,\nworkers: 2\n", 2, "Unexpected token"],
+    [
+      "an indentation that fits nowhere",
+      "port: 1\nbackends:\n  - a\n - b\n",
+      4,
+      "Unexpected token",
+    ],
+    ["a broken first line", "port: [\n", 1, "Unexpected token"],
+    ["a tab", "port: 1\n\tworkers: 2\n", 2, "Tab characters cannot be used as indentation"],
+  ])("of YAML itself name the line and the reason: %s", async (_, yaml, line, why) => {
+    expect(await problems(yaml)).toEqual([`gateway.yaml:${line}: not valid YAML: ${why}`]);
   });
 
   test.each(["- a\n- b\n", "just text\n"])("of a document without keys: %j", async (yaml) => {

@@ -112,10 +112,12 @@ describe("backends", () => {
 
   test.each([
     ["ftp://a", "only http and https are spoken"],
-    ["a:8080", "not a URL"],
+    ["a:8080", "it is not a URL"],
     ["http:/a", "not a URL"],
+    ["http://fe80::1", "not a URL"],
     ["http://", "not a URL"],
-    ["http://a:70000", "not a URL"],
+    ["http://a:70000", "its port is not a number from 1 to 65535"],
+    ["http://[::1]:x/", "its port is not"],
     ["http://a:0", "port 0"],
     ["http://user@a", "credentials"],
     ["http://user:pw@a", "credentials"],
