@@ -2,6 +2,7 @@
 // that says what is wrong.
 
 import { closest } from "../config/closest.ts";
+import { maskUrl } from "../config/database.ts";
 import type { Command, CommandSpec, Operand, Option, Options } from "./command.ts";
 import { commandNamed, GROUPS, wordsAfter } from "./commands.ts";
 
@@ -112,7 +113,7 @@ function readValues(
     else if (typeof text !== "string") values[name] = null;
     else {
       const parsed = kind.parse(text);
-      if (!parsed.ok) return `--${name} needs ${kind.accepts}`;
+      if (!parsed.ok) return `--${name} needs ${kind.accepts}, not ${quoted(maskUrl(text))}`;
       values[name] = parsed.value;
     }
   }
