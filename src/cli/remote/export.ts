@@ -8,7 +8,7 @@ import { clientPages } from "./client-pages.ts";
 import { FIELDS } from "./client-row.ts";
 import { counted } from "./columns.ts";
 import { csvLine } from "./csv.ts";
-import { Output } from "./output.ts";
+import { cannotWrite, Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import type { RunningGateway } from "./running-gateway.ts";
 
@@ -24,12 +24,15 @@ export async function exportClients(gateway: RunningGateway, command: Export): P
   // Under another name until it is whole: an export that fails destroys no earlier one.
   const part = `${file}.part`;
   try {
-    const count = await write(gateway, Output.file(part), format, withoutTokens);
-    await rename(part, file);
+    const count = await write(gateway, Output.file(part, file), format, withoutTokens);
+    await rename(part, file).catch((error: unknown) => {
+      throw cannotWrite(file, error as NodeJS.ErrnoException);
+    });
     console.error(`${counted(count, "client")} written to ${file}`);
     return EXIT.ok;
   } finally {
-    await rm(part, { force: true });
+    // Where none could be created, none can be removed; the first error is the one to tell.
+    await rm(part, { force: true }).catch(() => undefined);
   }
 }
 

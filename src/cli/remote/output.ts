@@ -17,10 +17,7 @@ export class Output {
     this.#stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(READER_LEFT);
-      this.#failed = new StartError(
-        EXIT.cannotCreate,
-        `${name} cannot be written: ${error.message}`,
-      );
+      this.#failed = cannotWrite(name, error);
     });
   }
 
@@ -28,9 +25,12 @@ export class Output {
     return new Output(process.stdout, "stdout");
   }
 
-  /** Readable by its owner only: tokens and ids of clients are nobody else's business. */
-  static file(path: string): Output {
-    return new Output(createWriteStream(path, { mode: 0o600 }), path);
+  /**
+   * Readable by its owner only: tokens and ids of clients are nobody else's business. `name`: what
+   * somebody asked for, as the messages call it.
+   */
+  static file(path: string, name: string): Output {
+    return new Output(createWriteStream(path, { mode: 0o600 }), name);
   }
 
   async write(text: string): Promise<void> {
@@ -71,3 +71,21 @@ export class Output {
     if (this.#failed) throw this.#failed;
   }
 }
+
+/** For the person who named the file. */
+export function cannotWrite(name: string, { code, message }: NodeJS.ErrnoException): StartError {
+  return new StartError(
+    EXIT.cannotCreate,
+    `${name} cannot be written: ${(code && WORDS[code]) || message}`,
+  );
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "its folder does not exist",
+  ENOTDIR: "its folder is a file",
+  EISDIR: "it is a folder",
+  EACCES: "this user may not write there",
+  EPERM: "this user may not write there",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+};
