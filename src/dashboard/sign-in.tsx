@@ -1,8 +1,12 @@
 // Asks for the admin token of a gateway that has one.
 
+import { useEffect, useRef } from "preact/hooks";
 import { refusal, signIn } from "./connection.ts";
 
 export function SignIn() {
+  const field = useRef<HTMLInputElement>(null);
+  // The attribute `autofocus` would count once a page, not when it asks again after a wrong token.
+  useEffect(() => field.current!.focus(), []);
   return (
     <main class="sign-in">
       <form
@@ -25,7 +29,7 @@ export function SignIn() {
             type="password"
             autocomplete="off"
             required
-            autofocus
+            ref={field}
             aria-invalid={refusal.value !== ""}
             aria-describedby="refusal"
           />
