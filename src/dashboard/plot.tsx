@@ -14,6 +14,8 @@ export interface Series {
   /** Column of `SampleRow`. */
   readonly column: number;
   readonly filled?: boolean;
+  /** Mostly 0, and not drawn then: along the axis it would only cover the others. */
+  readonly rare?: boolean;
 }
 
 export interface PlotProps {
@@ -34,13 +36,14 @@ export function Plot(props: PlotProps) {
     props.series.map((series) => series.column),
     props.seconds,
   );
+  const drawn = data.map((values, at) => (props.series[at - 1]?.rare ? peaks(values) : values));
   const dark = isDark();
   void revision.value;
 
   useEffect(() => {
     const made = new uPlot(
       plotOptions(props, frame.current!, setPointed),
-      data as never,
+      drawn as never,
       frame.current!,
     );
     plot.current = made;
@@ -55,7 +58,7 @@ export function Plot(props: PlotProps) {
   }, [dark]);
 
   useEffect(() => {
-    plot.current?.setData(data as never, false);
+    plot.current?.setData(drawn as never, false);
     const end = data[0]!.at(-1) ?? Date.now() / 1000;
     plot.current?.setScale("x", { min: end - props.seconds, max: end });
   }, [revision.value, props.seconds, dark]);
@@ -80,6 +83,11 @@ export function Plot(props: PlotProps) {
       <div class="canvas" ref={frame} role="img" aria-label={description(props, data)} />
     </figure>
   );
+}
+
+/** Without the zeros that no other value is next to. */
+function peaks(values: readonly (number | null)[]): (number | null)[] {
+  return values.map((value, at) => (value || values[at - 1] || values[at + 1] ? value : null));
 }
 
 /** For who cannot see it: the newest value of each line, and its highest. */

@@ -7,8 +7,8 @@ import { Plot } from "./plot.tsx";
 
 const REQUESTS = [
   { label: "admitted", colour: "--admitted", column: 1, filled: true },
-  { label: "rejected", colour: "--limited", column: 2, filled: true },
-  { label: "failed", colour: "--failed", column: 4 },
+  { label: "rejected", colour: "--limited", column: 2, filled: true, rare: true },
+  { label: "failed", colour: "--failed", column: 4, rare: true },
 ] as const;
 const LATENCY = [
   { label: "p50", colour: "--p50", column: 5, filled: true },
