@@ -20,6 +20,7 @@ export function Head() {
         {now && <Facts now={now} />}
         <LinkState />
       </div>
+      <a href="/swagger">API</a>
       <button
         class="icon"
         aria-label={isDark() ? "Use the light theme" : "Use the dark theme"}
