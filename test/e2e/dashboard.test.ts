@@ -65,6 +65,24 @@ async function until<T>(read: () => Promise<T>, wanted: (value: T) => boolean): 
   }
 }
 
+/** What has more in it than there is room for. */
+const CUT = `[document.documentElement, ...document.querySelectorAll(".tile, .tile dt, .scroll")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => box.className + " " + box.innerText)`;
+
+/** Pixels of the plot of requests that are the colours of what was admitted and of what failed. */
+const COLOURS = `(() => {
+  const canvas = document.querySelector(".canvas canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let [blue, red] = [0, 0];
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3] < 100) continue;
+    if (data[at + 2] - data[at] > 80) blue++;
+    if (data[at] - data[at + 2] > 80) red++;
+  }
+  return { blue, red };
+})()`;
+
 /** The browser itself reports requests that failed while the gateway was away. */
 const own = (complaints: readonly string[]): string[] =>
   complaints.filter((line) => !line.includes("net::ERR_"));
@@ -239,6 +257,30 @@ describe.skipIf(noBrowser !== null)(`in a browser${noBrowser ? `: ${noBrowser}` 
       // Chromium reports the 401 that the wrong token got.
       expect(browser.complaints.filter((line) => !line.includes("401"))).toEqual([]);
       expect(browser.foreign).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "nothing is cut at any width, and a line at 0 lies over no other",
+    async () => {
+      await using backends = startHelloBackends(2);
+      await using gateway = await Gateway.start({ backends: backends.urls, env: QUICK_CHECKS });
+      await using browser = await openBrowser(gateway.url);
+      await browser.page.emulateMedia({ colorScheme: "light" });
+      const page = await open(browser, gateway);
+      await backends.all[0]!.stop();
+      await page.getByText("connection refused").waitFor();
+      for (const width of [400, 703, 704, 720, 800, 900, 1055, 1056, 1151, 1152, 1280, 1344]) {
+        await page.setViewportSize({ width, height: 900 });
+        expect([width, await page.evaluate(CUT)]).toEqual([width, []]);
+      }
+      await until(
+        () => page.evaluate<{ blue: number; red: number }>(COLOURS),
+        ({ blue, red }) => blue > 0 && red === 0,
+      );
+      await page.getByRole("link", { name: "API" }).click();
+      await page.waitForURL(`${gateway.url}/swagger`);
     },
     TIMEOUT_MS,
   );
