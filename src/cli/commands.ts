@@ -261,12 +261,19 @@ const ITSELF: readonly CommandSpec[] = [
       count: "one",
     },
     notes: `  bash: source <(gateway completion bash)                                   in ~/.bashrc
-  zsh:  source <(gateway completion zsh)                                    in ~/.zshrc
+  zsh:  source <(gateway completion zsh)                                    in ~/.zshrc, after compinit
   fish: gateway completion fish > ~/.config/fish/completions/gateway.fish`,
     read: (_, [shell]) => ({ name: "completion", shell: shell as "bash" | "zsh" | "fish" }),
   }),
   command("help", "this text, or that of a command", {
-    operand: { placeholder: "COMMAND", kind: text, choices: [], count: "any" },
+    operand: {
+      placeholder: "COMMAND",
+      kind: text,
+      get choices() {
+        return wordsAfter("");
+      },
+      count: "any",
+    },
     read: (_, words) => ({ name: "help", topic: words.join(" ") }),
   }),
   command("version", "print the version", { read: () => ({ name: "version" }) }),

@@ -82,6 +82,7 @@ const CASES: [string, readonly string[]][] = [
   ["gateway clients import --format ", ["csv", "jsonl"]],
   ["gateway clients import m", ["my.yaml"]],
   ["gateway serve --config m", ["my.yaml"]],
+  ["gateway help ", wordsAfter("")],
   ["gateway completion ", ["bash", "fish", "zsh"]],
   ["gateway top --b", ["--by"]],
   ["gateway top --by ", ["admitted", "rejected"]],
@@ -103,3 +104,9 @@ for (const [shell, complete] of Object.entries(SHELLS)) {
     }
   });
 }
+
+test.skipIf(Bun.which("zsh") === null)("zsh: without its completion there is no complaint", () => {
+  const { exitCode, stderr } = Bun.spawnSync(["zsh", "-f", "-c", completionScript("zsh")]);
+  expect(stderr.toString()).toBe("");
+  expect(exitCode).toBe(0);
+});

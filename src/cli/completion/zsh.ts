@@ -42,7 +42,7 @@ ${cases.join("\n")}
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
   _gateway "$@"
-else
+elif (($+functions[compdef])); then
   compdef _gateway gateway
 fi
 `;
