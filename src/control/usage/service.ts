@@ -61,7 +61,7 @@ export class UsageService implements UsagePort {
       full_at: resetAfter === 0 ? null : moments.at(now + resetAfter * SECOND),
       ...counts,
       since: moments.at(since),
-      last_seen: moments.second(lastSeen),
+      last_seen: moments.seen(lastSeen, since),
       rate_1m: minute,
       rate_10m: tenMinutes,
     };
@@ -110,7 +110,7 @@ export class UsageService implements UsagePort {
         admitted,
         rejected,
         since: moments.at(since),
-        last_seen: moments.second(lastSeen),
+        last_seen: moments.seen(lastSeen, since),
         rate_1m: minute,
       };
     });
@@ -136,6 +136,8 @@ function momentsFrom(now: number) {
   const started = Date.now() - now / 1e6;
   const at = (nanoseconds: number): string =>
     new Date(Math.min(started + nanoseconds / 1e6, LAST_MOMENT)).toISOString();
-  const second = (seconds: number): string | null => (seconds < 0 ? null : at(seconds * SECOND));
-  return { at, second };
+  // Known to the second only, which may have begun before what is counted.
+  const seen = (seconds: number, since: number): string | null =>
+    seconds < 0 ? null : at(Math.max(seconds * SECOND, since));
+  return { at, seen };
 }

@@ -36,6 +36,17 @@ describe("GET /clients/:client_id/usage", () => {
     expect(body.rate_1m.admitted_per_sec).toBeCloseTo(2, 1);
   });
 
+  test("nobody was seen before the counts began", async () => {
+    const { usage, server } = start();
+    await using _ = server;
+    usage.time.now = 100.7 * SECOND;
+    usage.requests(usage.add("a"), 1);
+    const one = (await (await server.fetch("/clients/a/usage")).json()) as Usage;
+    expect(one.last_seen).toBe(one.since);
+    const top = (await (await server.fetch("/-/top?by=admitted")).json()) as Top;
+    expect(top.clients[0]!.last_seen).toBe(top.clients[0]!.since);
+  });
+
   test("a client that was never seen, a full bucket, an unknown client", async () => {
     const { usage, server } = start();
     await using _ = server;
