@@ -13,6 +13,18 @@ export const UI_OPTIONS = {
 
 const ICON = '<link rel="icon" type="image/png" href="/swagger/favicon-32x32.png" />';
 
+/** Swagger UI is made for wide windows. The column of links is empty: the document has none. */
+const NARROW = `<style>
+        @media (width < 44rem) {
+            #swagger-ui .wrapper { padding: 0 .5rem }
+            #swagger-ui .opblock-tag { flex-wrap: wrap }
+            #swagger-ui .opblock-tag > small { flex: 1 1 100%; order: 1; padding: 0 }
+            #swagger-ui .opblock-tag > button { margin-left: auto }
+            #swagger-ui .microlight code { word-break: normal; overflow-wrap: anywhere }
+            #swagger-ui .response-col_links { display: none }
+        }
+    </style>`;
+
 /** Everything comes from the gateway itself, and no other page may frame it. */
 function htmlHeaders(scripts: string): Record<string, string> {
   return {
@@ -30,7 +42,7 @@ function htmlHeaders(scripts: string): Record<string, string> {
 export function localPage(html: string): { readonly html: string; readonly headers: HeadersInit } {
   const local = html
     .replace(/https:\/\/unpkg\.com\/swagger-ui-dist@[^/"]+\//g, "/swagger/")
-    .replace("</head>", `    ${ICON}\n</head>`);
+    .replace("</head>", `    ${ICON}\n    ${NARROW}\n</head>`);
   const inline = [...local.matchAll(/<script>([\s\S]*?)<\/script>/g)].map((match) => match[1]!);
   if (/https?:\/\//.test(local) || inline.length !== 1) {
     throw new Error("the Swagger page refers to other hosts");
@@ -49,6 +61,7 @@ export function signInPage(): Response {
     <meta name="color-scheme" content="light dark" />
     <title>Gateway: sign in</title>
     ${ICON}
+    ${NARROW}
     <style>
         main { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 18vh auto; padding: 0 1rem }
         input, button { font: inherit; padding: .4rem .6rem; box-sizing: border-box }

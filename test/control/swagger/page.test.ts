@@ -71,6 +71,22 @@ describe.skipIf(noBrowser !== null)(`in a browser${noBrowser ? `: ${noBrowser}` 
   );
 
   test(
+    "the page fits a phone, an operation opened",
+    async () => {
+      await using server = startControl();
+      await using browser = await openBrowser(server.url);
+      const { page } = browser;
+      await page.setViewportSize({ width: 400, height: 800 });
+      await page.goto(`${server.url}/swagger`);
+      await page.locator("#operations-clients-createClient .opblock-summary-control").click();
+      await page.locator(".responses-table .microlight").first().waitFor();
+      const wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+      expect(await page.evaluate(wider)).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
     "with a token, the page asks for it and then works",
     async () => {
       await using server = startControl({ admin: { token: "secret", allow: [] } });
