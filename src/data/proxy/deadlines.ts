@@ -8,12 +8,18 @@ import type { Clock } from "../../shared/clock.ts";
 /** A deadline is kept to within this many milliseconds. */
 export const LOOK_EVERY_MS = 100;
 
+/** What the client is waited for to do: to send more of its body; to take more of the answer. */
+export const UPLOADS = 1;
+export const READS = 2;
+
 /** Something that waits. */
 export interface Waiting {
   /** ns: how long its backend may take. */
   limit: number;
   /** ns: when it is given up; Infinity while its backend is not what is waited for. */
   deadline: number;
+  /** UPLOADS, READS, or their sum: it is the client that is waited for. Owned by this file. */
+  held: number;
   /** Place in the list; -1 when it is in none. Owned by this file. */
   waitingAt: number;
   onTimeout(): void;
@@ -50,19 +56,21 @@ export class Deadlines {
     last.waitingAt = at;
   }
 
-  /** The wait starts anew. */
+  /** The wait starts anew, where its backend is what is waited for. */
   renew(waiting: Waiting): void {
-    waiting.deadline = this.#now + waiting.limit;
+    if (waiting.held === 0) waiting.deadline = this.#now + waiting.limit;
   }
 
-  /** Its client is waited for, and not its backend. */
-  hold(waiting: Waiting): void {
+  /** Its client is waited for to do that, and not its backend. */
+  hold(waiting: Waiting, what: number): void {
+    waiting.held |= what;
     waiting.deadline = Infinity;
   }
 
-  /** The request's body moves on, so the wait, if there is one, starts anew. */
-  progress(waiting: Waiting): void {
-    if (waiting.deadline !== Infinity) this.renew(waiting);
+  /** Its client has done that. */
+  release(waiting: Waiting, what: number): void {
+    waiting.held &= ~what;
+    this.renew(waiting);
   }
 
   look(): void {

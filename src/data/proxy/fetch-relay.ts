@@ -12,7 +12,7 @@ import {
 } from "../http1/fetch-adapter.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, READS } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
 import { accepts, begin, errorOf, failureOf, Fetching, finish, type Forward } from "./forward.ts";
 import { answerDrops, answerLines, RequestHeaders } from "./headers.ts";
@@ -134,8 +134,8 @@ class Carried extends Fetching implements PassageListener {
   }
 
   onWait(whom: "source" | "client"): void {
-    if (whom === "client") this.#deadlines.hold(this);
-    else this.#deadlines.renew(this);
+    if (whom === "client") this.#deadlines.hold(this, READS);
+    else this.#deadlines.release(this, READS);
   }
 
   onHead(writer: MessageWriter): void {

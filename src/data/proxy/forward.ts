@@ -29,6 +29,7 @@ export class Fetching implements Waiting {
   headers: Headers | null = null;
   limit = 0;
   deadline = 0;
+  held = 0;
   waitingAt = -1;
   /** Set when the request's body has been read from, so that it cannot be sent a second time. */
   bodyTouched = false;

@@ -69,6 +69,53 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(answer.status).toBe(200);
     });
 
+    test("is not blamed for an upload that stalls: its time begins with the next piece", async () => {
+      using backend = rawBackend(async (request, connection) => {
+        if (request.target === "/silent") return;
+        await backend.until(() => request.body.endsWith("0\r\n\r\n"));
+        if (request.target === "/answered") await connection.write(OK);
+      });
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        config: { requestMs: 300 },
+      });
+      const stalled = await Promise.all(
+        ["/answered", "/unanswered"].map(async (target) => {
+          const client = await RawClient.connect(proxy.port);
+          await client.send(
+            requestText(`POST ${target}`, { "Transfer-Encoding": "chunked" }, "1\r\nx\r\n"),
+          );
+          return client;
+        }),
+      );
+      await backend.until(() => backend.requests.length === 2);
+      // What began later is late by now, twice.
+      for (let i = 0; i < 2; i++) expect((await fetch(`${proxy.url}/silent`)).status).toBe(504);
+      const answers = stalled.map((client) => client.exchange("0\r\n\r\n"));
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 504]);
+      for (const client of stalled) client.leave();
+      await proxy.idle();
+    });
+
+    test("nor for one that never goes on: that is the client's 408", async () => {
+      using backend = rawBackend(silent);
+      await using proxy = startProxy({
+        transport,
+        backends: [backend.url],
+        config: { requestMs: 300 },
+        limits: { bodyIdleMs: 1000 },
+        ejectAfter: 1,
+      });
+      using client = await RawClient.connect(proxy.port);
+      await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }, "1\r\nx\r\n"));
+      await client.until(({ text }) => text.includes("\r\n\r\n"));
+      expect(client.text).toStartWith("HTTP/1.1 408 ");
+      await proxy.idle();
+      expect(proxy.metrics.total("upstream_timeout")).toBe(0);
+      expect(proxy.backends.isOutlier(0)).toBe(false);
+    });
+
     test("may be quiet in the middle of its answer for longer than any of these timeouts", async () => {
       using backend = rawBackend(async (_, { write }) => {
         await write(STREAM);
