@@ -41,7 +41,7 @@ export type RelayFailure = CallFailure | "too_large";
 
 /**
  * The answer is complete (`at_once`: as soon as its head was there), or was given up because the
- * client has left or the backend broke it off.
+ * client has left, or sent more than it may, or because the backend broke it off.
  */
 export type RelayEnd = "at_once" | "whole" | "left" | "broken";
 
@@ -169,6 +169,10 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     if (this.#ended) return;
     this.#call?.cancel();
     this.#kept = null;
+    if (this.exchange.status !== 0) {
+      this.exchange.abort();
+      return this.#end("left");
+    }
     this.onCallFailure("too_large", `more than ${this.#policy.maxBody} bytes`);
   }
 

@@ -19,7 +19,7 @@ import { answerDrops, answerLines, RequestHeaders } from "./headers.ts";
 import type { Observer } from "./observe.ts";
 import type { Failure } from "./pick.ts";
 import { GATEWAY_FAILED } from "../http1/whole-answer.ts";
-import { BACKEND_FAILED, type OwnAnswer, send } from "./responses.ts";
+import { BACKEND_FAILED, bodyTooLarge, type OwnAnswer, send } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
 export interface FetchRelayOptions {
@@ -90,7 +90,7 @@ export class FetchRelay {
     }
     finish(carried, end, this.#forward);
     carried.conclude(end);
-    if (end === "broken") {
+    if (end === "broken" && !carried.tooLarge) {
       this.#attempts.broke(exchange, carried.cancelled === null ? BROKEN_OFF : SILENT);
     }
     this.#attempts.over(exchange);
@@ -129,6 +129,11 @@ class Carried extends Fetching implements PassageListener {
     this.cancel("client");
   }
 
+  /** Broken off because the request's body is: that says nothing about the backend. */
+  get tooLarge(): boolean {
+    return this.cancelled === "too_large";
+  }
+
   onTooLarge(): void {
     this.cancel("too_large");
   }
@@ -144,7 +149,7 @@ class Carried extends Fetching implements PassageListener {
   }
 
   onBroken(): void {
-    this.#say(BACKEND_FAILED);
+    this.#say(this.tooLarge ? bodyTooLarge(this.passage.maxBody) : BACKEND_FAILED);
   }
 
   /** Instead of a backend. */
@@ -176,7 +181,8 @@ class Carried extends Fetching implements PassageListener {
     const { bodyBytes, refusal } = this.passage.exchange;
     this.#handedOn();
     if (exchange.bytes !== null) exchange.bytes = bodyBytes;
-    if ((this.#left || end === "left") && refusal === 0) exchange.brokenBy = "client";
+    const cut = end === "broken" && this.tooLarge && !exchange.ownAnswer;
+    if (cut || ((this.#left || end === "left") && refusal === 0)) exchange.brokenBy = "client";
   }
 
   #handedOn(): void {

@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { OK, rawBackend } from "../../support/backend.ts";
-import { startProxy, TRANSPORTS } from "../../support/proxy.ts";
+import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
+import { RawClient } from "../../support/raw-client.ts";
 
 describe.each(TRANSPORTS)("%s", (transport) => {
   const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
@@ -61,6 +62,25 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     expect(proxy.backends.isOutlier(0)).toBe(false);
   });
 
+  test("nor does one whose body gets too large in the middle of an answer", async () => {
+    using backend = rawBackend((_, { write }) => write(PART));
+    const config = { maxBody: 1000 };
+    const options = { transport, backends: [backend.url], ejectAfter: 1, config };
+    await using proxy = startProxy(options);
+    using client = await RawClient.connect(proxy.port);
+    await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }, "1\r\nx\r\n"));
+    await client.until(({ text }) => text.endsWith("xxx"));
+    await client.send(`400\r\n${"x".repeat(1024)}\r\n`);
+    await client.untilClosed();
+    await backend.until(() => backend.open === 0);
+    await proxy.idle();
+    expect(proxy.logLines()).toMatchObject([{ status: 200, broken_by: "client" }]);
+    expect(proxy.metrics.total("upstream_reset")).toBe(0);
+    expect(proxy.failedSlots).toEqual([]);
+    expect(proxy.backends.isOutlier(0)).toBe(false);
+    expect(proxy.errors).toEqual([]);
+  });
+
   test("a backend that accepts and never answers is an outlier", async () => {
     using backend = rawBackend(() => {});
     const options = { backends: [backend.url], ejectAfter: 2, config: { requestMs: 100 } };
@@ -109,4 +129,22 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     await proxy.idle();
     expect((await fetch(proxy.url)).status).toBe(200);
   });
+});
+
+test("fetch: a body that gets too large while a short answer is waited for is 413", async () => {
+  const half = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
+  using backend = rawBackend((_, { write }) => write(half));
+  const options = { backends: [backend.url], ejectAfter: 1, config: { maxBody: 1000 } };
+  await using proxy = startProxy(options);
+  using client = await RawClient.connect(proxy.port);
+  await client.send(requestText("POST /", { "Transfer-Encoding": "chunked" }, "1\r\nx\r\n"));
+  // Nothing of it goes on yet that the client could wait for.
+  while (proxy.metrics.histogram("upstream").sum === 0) await Bun.sleep(5);
+  await client.send(`400\r\n${"x".repeat(1024)}\r\n`);
+  await client.until(({ text }) => text.includes("\r\n\r\n"));
+  expect(client.text).toStartWith("HTTP/1.1 413 ");
+  await proxy.idle();
+  expect(proxy.logLines()[0]).not.toHaveProperty("broken_by");
+  expect(proxy.metrics.total("upstream_reset")).toBe(0);
+  expect(proxy.backends.isOutlier(0)).toBe(false);
 });
