@@ -440,6 +440,12 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (this.wire.ended && this.body.complete && !writing) {
       if (!this.#progress.sentSince(this.wire.sent)) return this.#stillThere();
     }
+    // Who reads an answer may have stopped sending because of it (RFC 9112 §9.5).
+    const answering = this.#exchange !== null && this.#exchange.status !== 0;
+    if (answering && reading && this.#progress.sentSince(this.wire.sent)) {
+      this.#progress.start(this.body.taken, this.wire.sent);
+      return this.#watch(PROGRESS_CHECK_MS);
+    }
     const late = this.#progress.check(
       PROGRESS_CHECK_MS,
       reading ? this.body.taken : -1,

@@ -158,6 +158,54 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     }, 10_000);
   });
 
+  describe("a client that stops uploading", () => {
+    const STALLED = "1\r\nx\r\n";
+    const upload = async (port: number, target: string): Promise<RawClient> => {
+      const client = await RawClient.connect(port);
+      const head = requestText(`POST ${target}`, { "Transfer-Encoding": "chunked" });
+      await client.send(head + STALLED);
+      return client;
+    };
+
+    test("gets the rest of an answer that has begun, and its end is the connection's", async () => {
+      const others = Promise.withResolvers<void>();
+      using backend = rawBackend(async ({ target }, { write }) => {
+        if (target === "/unanswered") return;
+        await write(STREAM);
+        const drip = setInterval(() => void write("1\r\nx\r\n"), 100);
+        await others.promise;
+        clearInterval(drip);
+        await write("3\r\nend\r\n0\r\n\r\n");
+      });
+      const limits = { bodyIdleMs: 1000 };
+      await using proxy = startProxy({ transport, backends: [backend.url], limits });
+      using client = await upload(proxy.port, "/answered");
+      await client.until(({ text }) => text.includes("abc"));
+      // What began later is too late by now, twice.
+      for (let i = 0; i < 2; i++) {
+        using late = await upload(proxy.port, "/unanswered");
+        await late.until(({ text }) => text.startsWith("HTTP/1.1 408 "));
+      }
+      others.resolve();
+      await client.untilClosed();
+      expect(client.text).toEndWith("3\r\nend\r\n0\r\n\r\n");
+      await proxy.idle();
+      expect(proxy.logLines().at(-1)).not.toHaveProperty("broken_by");
+    });
+
+    test("is not waited for when the answer has stopped as well", async () => {
+      using backend = rawBackend((_, { write }) => write(STREAM));
+      const limits = { bodyIdleMs: 1000 };
+      await using proxy = startProxy({ transport, backends: [backend.url], limits });
+      using client = await upload(proxy.port, "/");
+      await client.untilClosed();
+      expect(client.text).toEndWith("abc\r\n");
+      await backend.until(() => backend.open === 0);
+      await proxy.idle();
+      expect(proxy.logLines()).toMatchObject([{ status: 200, broken_by: "client" }]);
+    });
+  });
+
   describe("a client that leaves", () => {
     test.each([
       ["at once", 0],
