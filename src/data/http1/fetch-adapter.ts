@@ -48,6 +48,11 @@ export interface Passage {
   /** Bytes that the request's body may have. To be set before it is read. */
   maxBody: number;
   /**
+   * Bytes of an answer that is handed on when all of it is there; larger ones are as they come. How far
+   * one has come that is waited for, nobody sees.
+   */
+  mostWhole: number;
+  /**
    * Hands the answer on, to its end. `drops`: fields that do not go on, framing included, in lower
    * case. Never rejects.
    */
@@ -119,6 +124,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
   readonly url = ANY_URL;
   listener: PassageListener | null = null;
   maxBody = Infinity;
+  mostWhole = ONE_WRITE;
   keepsNothing = true;
   readonly #onError: (error: unknown) => void;
   #whole: Buffer<ArrayBuffer> | null = null;
@@ -180,7 +186,7 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     const stated = fields["content-length"];
     const length = stated === undefined ? UNKNOWN_LENGTH : Number(stated);
     const toHead = exchange.head.isMethod("HEAD");
-    if (length > 0 && length <= ONE_WRITE && !toHead && response.status !== 304) {
+    if (length > 0 && length <= this.mostWhole && !toHead && response.status !== 304) {
       return this.#relayWhole(response, fields, length);
     }
     const { body } = response;

@@ -22,6 +22,12 @@ import { GATEWAY_FAILED } from "../http1/whole-answer.ts";
 import { BACKEND_FAILED, bodyTooLarge, type OwnAnswer, send } from "./responses.ts";
 import { type Epochs, Sessions } from "./sessions.ts";
 
+/**
+ * ns: where a backend may be silent for less, no answer is waited for as a whole, as one that keeps
+ * coming may well take longer in all. In pieces it costs up to a tenth more.
+ */
+const LEAST_FOR_WHOLE = 30e9;
+
 export interface FetchRelayOptions {
   readonly config: Pick<Config, "maxBody" | "timeouts">;
   readonly backends: Epochs;
@@ -61,6 +67,7 @@ export class FetchRelay {
     try {
       passage.listener = carried;
       passage.maxBody = this.#maxBody;
+      if (this.#forward.silenceLimit < LEAST_FOR_WHOLE) passage.mostWhole = 0;
       carried.headers = this.#headers.of(exchange, passage.exchange.head);
       for (;;) {
         let response: Response | null = null;

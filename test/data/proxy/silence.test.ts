@@ -8,6 +8,8 @@ import { type Proxy, requestText, startProxy, TRANSPORTS } from "../../support/p
 import { RawClient } from "../../support/raw-client.ts";
 
 const CHUNKED = "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n";
+const SHORT_LENGTH = 1000;
+const SHORT = `HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: ${SHORT_LENGTH}\r\n\r\n`;
 const EVENTS =
   "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n" +
   "Transfer-Encoding: chunked\r\n\r\n";
@@ -63,15 +65,22 @@ describe.each(TRANSPORTS)("by %s", (transport) => {
     expect(proxy.logLines()).toMatchObject([{ broken_by: "backend" }]);
   });
 
-  test("an answer that goes on is not, however long it takes", async () => {
+  test.each([
+    ["an answer", CHUNKED, "1\r\nx\r\n", "3\r\nend\r\n0\r\n\r\n"],
+    ["a short one", SHORT, "x", "end".padStart(SHORT_LENGTH, "x")],
+  ])("%s that goes on is not, however long it takes", async (_, head, piece, rest) => {
     const others = Promise.withResolvers<void>();
     using backend = rawBackend(async ({ target }, { write }) => {
       if (target === "/silent") return write(SILENT);
-      await write(CHUNKED);
-      const drip = setInterval(() => void write("1\r\nx\r\n"), 100);
+      await write(head);
+      let written = 0;
+      const drip = setInterval(() => {
+        written++;
+        void write(piece);
+      }, 100);
       await others.promise;
       clearInterval(drip);
-      await write("3\r\nend\r\n0\r\n\r\n");
+      await write(head === SHORT ? rest.slice(written) : rest);
     });
     await using proxy = start(backend);
     const long = fetch(`${proxy.url}/long`).then((response) => response.text());
