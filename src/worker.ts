@@ -133,7 +133,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     clients: table,
     anonymous: new BusyAddresses(tables.busyAddresses, worker).watch(anonymous),
     backends,
-    repeats: new RetryBudget(tables.repeats, worker),
+    retryBudget: new RetryBudget(tables.retryBudget, worker),
     metrics,
     clock,
     accessLog,

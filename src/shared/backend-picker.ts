@@ -49,18 +49,15 @@ export class BackendPicker implements PickView {
     return this.#balancer.usesKey;
   }
 
-  /** A slot, or NONE_OPEN or SATURATED. Takes no place. */
-  pick(key: number, tried: readonly number[]): number {
-    this.#tried = tried;
-    if (Atomics.load(this.#header, 0) !== this.#version) this.#refresh();
-    const slot = this.#balancer.pick(this, key);
-    return slot >= 0 ? slot : this.#whyNone();
+  /** Whether one that is neither `slot` nor in `tried` may have a request. Draws nothing. */
+  hasAnother(slot: number, tried: readonly number[]): boolean {
+    this.#lookFor(tried);
+    return this.slots.some((other) => other !== slot && this.mayTake(other));
   }
 
-  /** What the next `pick` would answer, which stays the next: the rotation does not move. */
+  /** What the next `acquire` would answer, which stays the next: the rotation does not move. */
   preview(key: number): number {
-    this.#tried = [];
-    if (Atomics.load(this.#header, 0) !== this.#version) this.#refresh();
+    this.#lookFor([]);
     let skipped = 0;
     const slot = this.#balancer.pick(
       {
@@ -76,10 +73,10 @@ export class BackendPicker implements PickView {
     return slot >= 0 ? slot : this.#whyNone();
   }
 
-  /** The same, with the place taken: one more request in flight there. */
+  /** A slot, with its place taken: one more request in flight there. Or NONE_OPEN or SATURATED. */
   acquire(key: number, tried: readonly number[]): number {
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const slot = this.pick(key, tried);
+      const slot = this.#pick(key, tried);
       if (slot < 0 || this.#places.take(slot, this.#maxOf(slot))) return slot;
     }
     return SATURATED;
@@ -99,6 +96,19 @@ export class BackendPicker implements PickView {
 
   draw(): number {
     return this.#rotation.draw();
+  }
+
+  /** As `acquire`, with no place taken. */
+  #pick(key: number, tried: readonly number[]): number {
+    this.#lookFor(tried);
+    const slot = this.#balancer.pick(this, key);
+    return slot >= 0 ? slot : this.#whyNone();
+  }
+
+  /** Lets the next questions be about a request that was at `tried`. */
+  #lookFor(tried: readonly number[]): void {
+    this.#tried = tried;
+    if (Atomics.load(this.#header, 0) !== this.#version) this.#refresh();
   }
 
   #maxOf(slot: number): number {

@@ -82,20 +82,12 @@ export class BackendTable {
     return this.#picker.usesKey;
   }
 
-  /**
-   * The backend that is to have the next request, in the balancer's opinion; NONE_OPEN or SATURATED
-   * when there is none. `key`: who asks, see `keyOf`.
-   */
-  next(key = 0): number {
-    return this.#picker.pick(key, NONE);
+  /** Whether one that is neither `slot` nor in `tried` may have a request now. */
+  hasAnother(slot: number, tried: readonly number[]): boolean {
+    return this.#picker.hasAnother(slot, tried);
   }
 
-  /** The same among those that are not in `tried`. */
-  nextExcept(tried: readonly number[], key = 0): number {
-    return this.#picker.pick(key, tried);
-  }
-
-  /** What `next` would answer, without taking the turn. */
+  /** What `acquire` would answer now, without taking the turn. */
   preview(key = 0): number {
     return this.#picker.preview(key);
   }
@@ -140,7 +132,11 @@ export class BackendTable {
 
   // Workers only: their own row, and the shared counts of failures.
 
-  /** As `next`, with the request begun there: `end` must follow. */
+  /**
+   * The backend that is to have the next request, in the balancer's opinion, among those that are not
+   * in `tried`; the request is begun there, and `end` must follow. NONE_OPEN or SATURATED when there
+   * is none. `key`: who asks, see `keyOf`.
+   */
   acquire(key = 0, tried: readonly number[] = NONE): number {
     const slot = this.#picker.acquire(key, tried);
     if (slot >= 0 && tried.length > 0) this.#own!.retries[slot]!++;
@@ -165,10 +161,6 @@ export class BackendTable {
     const outlier = this.#condition.outlier(slot);
     if (failure !== "unconnected") return outlier;
     return this.#condition.connectionFailed(slot) || outlier;
-  }
-
-  connectionFailed(slot: number): boolean {
-    return this.failed(slot, "unconnected");
   }
 
   /**

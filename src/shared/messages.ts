@@ -28,7 +28,7 @@ export interface SharedTables {
   readonly descriptors: DescriptorTableMemory;
   readonly metrics: MetricsTableMemory;
   readonly history: HistoryTableMemory;
-  readonly repeats: RetryBudgetMemory;
+  readonly retryBudget: RetryBudgetMemory;
   readonly turns: LineTurnsTables;
   readonly state: ProcessStateMemory;
 }

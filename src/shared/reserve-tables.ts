@@ -33,7 +33,7 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     history: HistoryTable.reserve(),
     connections: ConnectionTable.reserve({ workers }),
     descriptors: DescriptorTable.reserve({ workers }),
-    repeats: RetryBudget.reserve({ workers }),
+    retryBudget: RetryBudget.reserve({ workers }),
     turns: {
       upstream: LineTurns.reserve(),
       access: LineTurns.reserve(),

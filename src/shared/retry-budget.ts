@@ -1,14 +1,14 @@
-// How many failed tries may be repeated at another backend: a share of the traffic of the last ten
-// seconds over all workers, so that a failing pool is not hit by a multiple of it. One
-// SharedArrayBuffer with a row for each worker, which alone writes it; whoever wants to repeat adds
-// the rows up. Workers that ask in the same instant may each get the last repeat: the budget is
+// How many failed tries may be followed by one at another backend: a share of the traffic of the last
+// ten seconds over all workers, so that a failing pool is not hit by a multiple of it. One
+// SharedArrayBuffer with a row for each worker, which alone writes it; whoever wants to retry adds
+// the rows up. Workers that ask in the same instant may each get the last retry: the budget is
 // passed by less than one for each worker. A connection that turned out to be closed before the
 // request left is no failed try and does not count.
-// A row: for each second of the window which one it is, its requests and its repeats; float64.
+// A row: for each second of the window which one it is, its requests and its retries; float64.
 
 const WINDOW_SECONDS = 10;
 const SHARE = 0.2;
-/** Repeats that are always allowed within a window, or a quiet gateway could never repeat. */
+/** Retries that are always allowed within a window, or a quiet gateway could never retry. */
 const MINIMUM = 3;
 const SECOND = 1e9;
 
@@ -41,7 +41,7 @@ export class RetryBudget {
     this.#rows[this.#cell(now) + REQUESTS]!++;
   }
 
-  /** True: one failed try may be repeated, and is counted. */
+  /** True: one more retry fits, and is counted. */
   retry(now: number): boolean {
     const cell = this.#cell(now);
     const after = Math.floor(now / SECOND) - WINDOW_SECONDS;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { BackendTable } from "../../src/shared/backend-table.ts";
+import { pickFrom } from "../support/picks.ts";
 
 const URLS = ["http://127.0.0.1:81", "http://127.0.0.1:82", "http://127.0.0.1:83"];
 const NOW = 1_700_000_000_000;
@@ -15,22 +16,23 @@ function setUp(weights: readonly number[] = [1, 1, 1], fall = 3) {
 }
 
 const picks = (table: BackendTable, times: number) =>
-  Array.from({ length: times }, () => table.next());
+  Array.from({ length: times }, () => pickFrom(table));
 
 describe("picking", () => {
   test("a backend without a health result is not picked", () => {
     const memory = BackendTable.reserve({ workers: 1, fall: 3 });
     const main = new BackendTable(memory);
     main.setBackends(URLS.map((url) => ({ url, weight: 1 })));
-    expect(main.next()).toBe(-1);
+    const worker = new BackendTable(memory, 0);
+    expect(pickFrom(worker)).toBe(-1);
     expect(main.healthyCount()).toBe(0);
     main.setHealthy(1, true, NOW);
-    expect(picks(main, 3)).toEqual([1, 1, 1]);
+    expect(picks(worker, 3)).toEqual([1, 1, 1]);
   });
 
   test("threads share one strict rotation", () => {
     const { worker, other } = setUp();
-    const order = Array.from({ length: 9 }, (_, i) => (i % 2 === 0 ? worker : other).next());
+    const order = Array.from({ length: 9 }, (_, i) => pickFrom(i % 2 === 0 ? worker : other));
     expect(order).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2]);
   });
 
@@ -51,15 +53,27 @@ describe("picking", () => {
 
   test("a retry goes to one that was not tried", () => {
     const { worker } = setUp();
-    expect(worker.next()).toBe(0);
-    expect(worker.nextExcept([0])).toBe(1);
-    expect(worker.nextExcept([0, 1])).toBe(2);
-    expect(worker.nextExcept([0, 1, 2])).toBe(-1);
+    expect(worker.acquire()).toBe(0);
+    expect(worker.acquire(0, [0])).toBe(1);
+    expect(worker.acquire(0, [0, 1])).toBe(2);
+    expect(worker.acquire(0, [0, 1, 2])).toBe(-1);
+  });
+
+  test("whether there is another one is told without a turn", () => {
+    const { main, worker, other } = setUp();
+    expect([worker.hasAnother(0, []), worker.hasAnother(1, [0])]).toEqual([true, true]);
+    expect(worker.hasAnother(2, [0, 1])).toBe(false);
+    main.setBackends(main.snapshot().map(({ url }) => ({ url, weight: 1, maxInFlight: 1 })));
+    other.begin(2);
+    expect([worker.hasAnother(0, [1]), worker.hasAnother(2, [1])]).toEqual([false, true]);
+    expect(worker.acquire()).toBe(0);
+    main.setHealthy(1, false, NOW);
+    expect(worker.hasAnother(0, [])).toBe(false);
   });
 
   test("a light backend is found behind a heavy one that just failed", () => {
     const { worker } = setUp([1000, 1], 1);
-    worker.connectionFailed(0);
+    worker.failed(0, "unconnected");
     expect(picks(worker, 100).every((slot) => slot === 1)).toBe(true);
   });
 });
@@ -67,11 +81,11 @@ describe("picking", () => {
 describe("connection failures", () => {
   test("the last of `fall` in a row makes it unhealthy for all threads, and only that one says so", () => {
     const { main, worker, other } = setUp();
-    expect(worker.connectionFailed(1)).toBe(false);
-    expect(other.connectionFailed(1)).toBe(false);
+    expect(worker.failed(1, "unconnected")).toBe(false);
+    expect(other.failed(1, "unconnected")).toBe(false);
     expect(main.isHealthy(1)).toBe(true);
-    expect(worker.connectionFailed(1)).toBe(true);
-    expect(other.connectionFailed(1)).toBe(false);
+    expect(worker.failed(1, "unconnected")).toBe(true);
+    expect(other.failed(1, "unconnected")).toBe(false);
     // Before the main thread has heard of it, with the old rotation.
     expect(picks(other, 4)).toEqual([0, 2, 0, 2]);
     expect(main.snapshot()[1]).toMatchObject({ healthy: false, failures: 4, flips: 2 });
@@ -80,8 +94,8 @@ describe("connection failures", () => {
   test("an answer between them starts the count again", () => {
     const { main, worker, other } = setUp();
     for (let i = 0; i < 10; i++) {
-      expect(worker.connectionFailed(1)).toBe(false);
-      expect(worker.connectionFailed(1)).toBe(false);
+      expect(worker.failed(1, "unconnected")).toBe(false);
+      expect(worker.failed(1, "unconnected")).toBe(false);
       other.answered(1);
     }
     expect(main.isHealthy(1)).toBe(true);
@@ -91,21 +105,21 @@ describe("connection failures", () => {
     const { main, worker } = setUp();
     const check = { atMs: NOW, ok: false, durationMs: 3, detail: "status 500" };
     main.recordCheck(1, check, 2);
-    expect(worker.connectionFailed(1)).toBe(true);
+    expect(worker.failed(1, "unconnected")).toBe(true);
     main.setHealthy(1, true, NOW);
-    expect(worker.connectionFailed(1)).toBe(false);
+    expect(worker.failed(1, "unconnected")).toBe(false);
     main.recordCheck(1, check, 1);
     main.recordCheck(1, { ...check, ok: true }, 0);
-    expect(worker.connectionFailed(1)).toBe(false);
-    expect(worker.connectionFailed(1)).toBe(false);
-    expect(worker.connectionFailed(1)).toBe(true);
+    expect(worker.failed(1, "unconnected")).toBe(false);
+    expect(worker.failed(1, "unconnected")).toBe(false);
+    expect(worker.failed(1, "unconnected")).toBe(true);
   });
 
   test("a backend that came back starts without its old failures", () => {
     const { main, worker } = setUp();
-    for (let i = 0; i < 5; i++) worker.connectionFailed(1);
+    for (let i = 0; i < 5; i++) worker.failed(1, "unconnected");
     main.setHealthy(1, true, NOW);
-    expect(worker.connectionFailed(1)).toBe(false);
+    expect(worker.failed(1, "unconnected")).toBe(false);
     expect(main.isHealthy(1)).toBe(true);
   });
 
@@ -113,7 +127,7 @@ describe("connection failures", () => {
     const { main, worker } = setUp();
     main.recordCheck(1, { atMs: NOW, ok: false, durationMs: 3, detail: "status 500" }, 2);
     worker.answered(1);
-    expect(worker.connectionFailed(1)).toBe(true);
+    expect(worker.failed(1, "unconnected")).toBe(true);
   });
 });
 
@@ -122,7 +136,7 @@ describe("what is shown", () => {
     const { main, worker, other } = setUp();
     for (const table of [worker, worker, other]) table.begin(2);
     worker.end(2);
-    other.connectionFailed(2);
+    other.failed(2, "unconnected");
     expect(main.snapshot()[2]).toMatchObject({ inFlight: 2, requests: 3, failures: 1 });
   });
 

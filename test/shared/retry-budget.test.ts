@@ -1,4 +1,4 @@
-// The budget of repeats against what it stands for: a fifth of the last ten seconds' requests.
+// The budget of retries against what it stands for: a fifth of the last ten seconds' requests.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -14,14 +14,14 @@ function retries(budget: RetryBudget, now: number, wanted: number): number {
   return granted;
 }
 
-test("a quiet gateway may repeat three times in ten seconds", () => {
+test("a quiet gateway may retry three times in ten seconds", () => {
   const budget = alone();
   expect(retries(budget, 5 * SECOND, 10)).toBe(3);
   expect(retries(budget, 14.9 * SECOND, 10)).toBe(0);
   expect(retries(budget, 15 * SECOND, 10)).toBe(3);
 });
 
-test("a busy one may repeat a fifth of its requests, then fails fast until they are history", () => {
+test("a busy one may retry a fifth of its requests, then fails fast until they are history", () => {
   const budget = alone();
   for (let i = 0; i < 1000; i++) budget.request(SECOND);
   expect(retries(budget, 2 * SECOND, 500)).toBe(200);

@@ -2,6 +2,7 @@
 // test raises the gate when every worker has said that it is there.
 
 import { BackendTable, type BackendTableMemory } from "../../src/shared/backend-table.ts";
+import { pickFrom } from "./picks.ts";
 
 declare const self: Worker;
 
@@ -39,20 +40,20 @@ self.onmessage = ({ data }: MessageEvent<BackendWorkerStart>) => {
 };
 
 function run(table: BackendTable, gate: Int32Array, { job, worker }: BackendWorkerStart): number[] {
-  if (job.kind === "pick") return Array.from({ length: job.times }, () => table.next());
+  if (job.kind === "pick") return Array.from({ length: job.times }, () => pickFrom(table));
   if (job.kind === "pick-in-turn") {
     return Array.from({ length: job.times }, () => {
       for (let turn = Atomics.load(gate, 1); turn !== worker; turn = Atomics.load(gate, 1)) {
         Atomics.wait(gate, 1, turn);
       }
-      const slot = table.next();
+      const slot = pickFrom(table);
       Atomics.store(gate, 1, (worker + 1) % job.workers);
       Atomics.notify(gate, 1);
       return slot;
     });
   }
   if (job.kind === "fail") {
-    const told = Array.from({ length: job.times }, () => table.connectionFailed(job.slot));
+    const told = Array.from({ length: job.times }, () => table.failed(job.slot, "unconnected"));
     return [told.filter(Boolean).length];
   }
   if (job.kind === "hold") {
@@ -78,7 +79,7 @@ function run(table: BackendTable, gate: Int32Array, { job, worker }: BackendWork
   const counts = new Int32Array(job.counts);
   const own = worker * (job.slots + 1);
   while (Atomics.load(gate, 0) === 1) {
-    Atomics.add(counts, own + table.next(), 1);
+    Atomics.add(counts, own + pickFrom(table), 1);
     Atomics.add(counts, own + job.slots, 1);
   }
   return [];

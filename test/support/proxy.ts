@@ -113,7 +113,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     clients,
     anonymous: new AnonymousTable(AnonymousTable.reserve(bucket)),
     backends,
-    repeats: new RetryBudget(RetryBudget.reserve({ workers: 1 }), 0),
+    retryBudget: new RetryBudget(RetryBudget.reserve({ workers: 1 }), 0),
     metrics,
     clock,
     accessLog: options.log === false ? null : accessLog,

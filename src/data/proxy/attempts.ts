@@ -4,10 +4,11 @@
 
 import type { BackendFailure } from "../../shared/backend-table.ts";
 import type { Clock } from "../../shared/clock.ts";
+import type { RetryBudget } from "../../shared/retry-budget.ts";
 import type { Exchange } from "./exchange.ts";
 import type { FailureLog } from "./failure-log.ts";
 import type { Observer } from "./observe.ts";
-import { type Backends, type Failure, mayTryAnother, pick } from "./pick.ts";
+import { type Backends, type Failure, hasAnother, mayTryAnother, pick } from "./pick.ts";
 import * as responses from "./responses.ts";
 
 export interface BackendPool extends Backends {
@@ -22,15 +23,10 @@ export interface BackendPool extends Backends {
   epoch(slot: number): number;
 }
 
-/** Of the whole gateway; times in ns of its clock. */
-export interface Repeats {
-  request(now: number): void;
-  retry(now: number): boolean;
-}
-
 export interface AttemptsOptions {
   readonly backends: BackendPool;
-  readonly repeats: Repeats;
+  /** Of the whole gateway. */
+  readonly retryBudget: RetryBudget;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly failureLog: FailureLog;
@@ -46,11 +42,11 @@ export class Attempts {
   readonly #failureLog: FailureLog;
   readonly #maxBody: number;
   readonly #onBackendFailed: (slot: number) => void;
-  readonly #repeats: Repeats;
+  readonly #retryBudget: RetryBudget;
 
   constructor(options: AttemptsOptions) {
     this.#backends = options.backends;
-    this.#repeats = options.repeats;
+    this.#retryBudget = options.retryBudget;
     this.#clock = options.clock;
     this.#observer = options.observer;
     this.#failureLog = options.failureLog;
@@ -63,7 +59,7 @@ export class Attempts {
     const picked = pick(exchange, this.#backends);
     if (picked === "picked") {
       exchange.sentAt = this.#clock();
-      this.#repeats.request(exchange.sentAt);
+      this.#retryBudget.request(exchange.sentAt);
       return null;
     }
     if (picked === "saturated") {
@@ -90,7 +86,9 @@ export class Attempts {
       if (this.#backends.failed(backend, failure)) this.#onBackendFailed(backend);
     }
     if (!mayTryAnother(exchange, failure, replayable)) return this.#answerTo(exchange, failure);
-    if (!this.#repeats.retry(this.#clock())) {
+    // First, or the budget would be spent where there is nothing to spend it on.
+    if (!hasAnother(exchange, this.#backends)) return this.#answerTo(exchange, failure);
+    if (!this.#retryBudget.retry(this.#clock())) {
       this.#observer.retryRefused();
       return this.#answerTo(exchange, failure);
     }

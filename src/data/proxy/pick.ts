@@ -10,6 +10,8 @@ export interface Backends {
   readonly usesKey: boolean;
   /** A slot, with a request begun there; or NONE_OPEN or SATURATED. */
   acquire(key: number, tried: readonly number[]): number;
+  /** Whether one that is neither `slot` nor in `tried` may have a request now. */
+  hasAnother(slot: number, tried: readonly number[]): boolean;
   url(slot: number): string;
 }
 
@@ -35,6 +37,11 @@ export function pick(exchange: Exchange, backends: Backends): Pick {
   exchange.backendUrl = backends.url(slot);
   exchange.begun = true;
   return "picked";
+}
+
+/** Whether a request that just failed has a backend left. */
+export function hasAnother({ backend, tried }: Exchange, backends: Backends): boolean {
+  return backends.hasAnother(backend, tried ?? NOTHING_TRIED);
 }
 
 /** Idempotent by RFC 9110 §9.2.2. */

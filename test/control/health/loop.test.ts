@@ -5,6 +5,7 @@ import { HealthLoop } from "../../../src/control/health/loop.ts";
 import { BackendTable } from "../../../src/shared/backend-table.ts";
 import { startCheckedBackend } from "../../support/checked-backend.ts";
 import { type LogLine, recordedLog } from "../../support/recorded-log.ts";
+import { pickFrom } from "../../support/picks.ts";
 
 const SETTINGS = {
   path: "/ping?deep=1",
@@ -114,7 +115,7 @@ describe("from then on", () => {
   test("a backend that stops is left out, and comes back when it is restarted", async () => {
     await using one = startCheckedBackend();
     await using two = startCheckedBackend();
-    const { loop, table, log } = watch([one.url, two.url]);
+    const { loop, worker, log } = watch([one.url, two.url]);
     await loop.firstRound();
     await one.stop();
     expect(await log.line(UNHEALTHY)).toMatchObject({
@@ -124,11 +125,11 @@ describe("from then on", () => {
       healthy: 1,
       backends: 2,
     });
-    expect([table.next(), table.next()]).toEqual([1, 1]);
+    expect([pickFrom(worker), pickFrom(worker)]).toEqual([1, 1]);
     one.restart();
     const back = await log.line({ ...HEALTHY, successes: 2 });
     expect(back).toMatchObject({ url: one.url, level: "info", healthy: 2 });
-    expect([table.next(), table.next()].toSorted((a, b) => a - b)).toEqual([0, 1]);
+    expect([pickFrom(worker), pickFrom(worker)].toSorted((a, b) => a - b)).toEqual([0, 1]);
   });
 
   test("one that hangs delays no other, and is never asked twice at once", async () => {
@@ -157,21 +158,21 @@ describe("connection failures while forwarding", () => {
     let held = Promise.withResolvers<number>();
     held.resolve(200);
     await using backend = startCheckedBackend(() => held.promise);
-    const { loop, table, worker, log } = watch([backend.url]);
+    const { loop, worker, log } = watch([backend.url]);
     await loop.firstRound();
     held = Promise.withResolvers();
     await backend.more(1);
-    const told = [1, 2, 3, 4].filter(() => worker.connectionFailed(0));
+    const told = [1, 2, 3, 4].filter(() => worker.failed(0, "unconnected"));
     expect(told).toHaveLength(1);
     loop.backendFailed(0);
     loop.backendFailed(0);
     expect(log.lines.slice(1)).toMatchObject([
       { ...UNHEALTHY, reason: "connections failed while forwarding", failures: 4, healthy: 0 },
     ]);
-    expect(table.next()).toBe(-1);
+    expect(pickFrom(worker)).toBe(-1);
     held.resolve(200);
     expect(await log.line({ ...HEALTHY, successes: 2 })).toMatchObject({ healthy: 1 });
-    expect(worker.next()).toBe(0);
+    expect(pickFrom(worker)).toBe(0);
   });
 
   test("are noticed by the next check when the worker died before it could tell", async () => {
@@ -182,7 +183,7 @@ describe("connection failures while forwarding", () => {
     await loop.firstRound();
     held = Promise.withResolvers();
     await backend.more(1);
-    for (let i = 0; i < 3; i++) worker.connectionFailed(0);
+    for (let i = 0; i < 3; i++) worker.failed(0, "unconnected");
     held.resolve(200);
     await log.line(UNHEALTHY);
     await log.line({ ...HEALTHY, successes: 2 });

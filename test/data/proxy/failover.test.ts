@@ -55,6 +55,24 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(proxy.metrics.total("upstream_connect_failed")).toBe(2);
     });
 
+    test("spends no retry while no other one is there", async () => {
+      using backend = rawBackend();
+      await using proxy = startProxy({ transport, backends: [refused(), backend.url], fall: 1000 });
+      const statuses = async (requests: number): Promise<number[]> => {
+        const found: number[] = [];
+        for (let i = 0; i < requests; i++) found.push((await fetch(proxy.url)).status);
+        return found;
+      };
+      proxy.backends.setHealthy(1, false, 0);
+      expect(await statuses(30)).toEqual(new Array(30).fill(502));
+      expect(proxy.metrics.total("upstream_retries_refused")).toBe(0);
+      proxy.backends.setHealthy(1, true, 0);
+      // A retry moves the rotation on, so each request needs one: a fifth of all that came.
+      expect(await statuses(6)).toEqual(new Array(6).fill(200));
+      expect(proxy.metrics.total("upstream_retries")).toBe(6);
+      expect(proxy.metrics.total("upstream_retries_refused")).toBe(0);
+    });
+
     test("each is tried once: 502 when all have failed, and the answer names none", async () => {
       await using proxy = startProxy({
         transport,
