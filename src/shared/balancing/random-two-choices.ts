@@ -4,8 +4,9 @@
 // Transactions on Parallel and Distributed Systems 12 (2001).
 
 import type { Balancer, PickView } from "./balancer.ts";
+import { byWeight } from "./by-weight.ts";
 
-/** Draws that may hit slots which are not to be taken before one is looked for directly. */
+/** Draws that may hit slots which are not to be taken before only the others are drawn from. */
 const MAX_DRAWS = 8;
 
 export class RandomTwoChoices implements Balancer {
@@ -32,7 +33,7 @@ export class RandomTwoChoices implements Balancer {
       const i = this.#draw(view.weights);
       if (i !== except && i >= 0 && view.mayTake(slots[i]!)) return i;
     }
-    return slots.findIndex((slot, i) => i !== except && view.mayTake(slot));
+    return byWeight(view, except, this.#random);
   }
 
   /** An index by weight; -1 of no weights. */

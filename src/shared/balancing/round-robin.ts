@@ -2,8 +2,9 @@
 // (rotation.ts); this draws from it until a slot may be taken.
 
 import type { Balancer, PickView } from "./balancer.ts";
+import { byWeight } from "./by-weight.ts";
 
-/** Draws that may hit slots which are not to be taken before one is looked for directly. */
+/** Draws that may hit slots which are not to be taken before chance decides between the others. */
 const MAX_DRAWS = 16;
 
 export class RoundRobin implements Balancer {
@@ -15,7 +16,7 @@ export class RoundRobin implements Balancer {
       if (slot === -1) return -1;
       if (view.mayTake(slot)) return slot;
     }
-    for (const slot of view.slots) if (view.mayTake(slot)) return slot;
-    return -1;
+    const chosen = byWeight(view, -1, Math.random);
+    return chosen < 0 ? -1 : view.slots[chosen]!;
   }
 }

@@ -68,6 +68,23 @@ describe.each([...BALANCERS])("%s", (balancer) => {
   });
 });
 
+describe.each(["round_robin", "random_two_choices"] as const)("%s", (balancer) => {
+  test.each([10, 100, 3000])(
+    "beside a full backend of weight %d the others share by weight",
+    (n) => {
+      const { main, list, one } = setUp(balancer, [n, 1, 2, 1]);
+      main.setBackends([{ ...list[0]!, maxInFlight: 1 }, ...list.slice(1)]);
+      one.begin(0);
+      const picked = Array.from({ length: 4000 }, () => pickFrom(one));
+      const [full, ...shares] = tally(picked, 4);
+      expect(full).toBe(0);
+      for (const [i, share] of [1000, 2000, 1000].entries()) {
+        expect(shares[i]!).toBeWithin(share - 250, share + 250);
+      }
+    },
+  );
+});
+
 describe("least_connections", () => {
   test("the fewest in flight over all threads, relative to the weight", () => {
     const { one, other } = setUp("least_connections", [1, 2, 1]);
