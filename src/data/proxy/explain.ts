@@ -26,8 +26,14 @@ import { refuse } from "./refuse.ts";
 import { DOUBLED_CLIENT_ID, UNKNOWN_CLIENT } from "./responses.ts";
 
 export interface ExplainOptions {
-  readonly config: Pick<Config, "maxBody" | "trustedProxies" | "unknownClients" | "balancer">;
-  readonly clients: ClientLookup & { peek(slot: number, now: number, out: Take): boolean };
+  readonly config: Pick<
+    Config,
+    "anonymous" | "maxBody" | "trustedProxies" | "unknownClients" | "balancer"
+  >;
+  readonly clients: ClientLookup & {
+    peek(slot: number, now: number, out: Take): boolean;
+    ratePerSec(slot: number): number;
+  };
   readonly anonymous: { peek(key: AddressKey, now: number, out: Take): void };
   readonly backends: {
     /** The backend that would be next, which stays next. */
@@ -120,23 +126,24 @@ const key: AddressKey = { hi: 0, lo: 0 };
 
 function lookInto(
   exchange: Exchange,
-  { clients, anonymous }: ExplainOptions,
+  { clients, anonymous, config }: ExplainOptions,
 ): { found: ExplainedIdentity; bucket: ExplainedBucket } {
   const { clientId, slot, startedAt, address } = exchange;
   if (clientId !== null && clients.peek(slot, startedAt, take)) {
-    return { found: { kind: "client", client_id: clientId }, bucket: bucketOf("client") };
+    const bucket = bucketOf("client", clients.ratePerSec(slot));
+    return { found: { kind: "client", client_id: clientId }, bucket };
   }
   if (!addressKey(address, key)) addressKey("::", key);
   anonymous.peek(key, startedAt, take);
   const found = { kind: "anonymous", address, bucket_of: keyText(key) } as const;
-  return { found, bucket: bucketOf("anonymous") };
+  return { found, bucket: bucketOf("anonymous", config.anonymous.ratePerSec) };
 }
 
-function bucketOf(policy: ExplainedBucket["policy"]): ExplainedBucket {
+function bucketOf(policy: ExplainedBucket["policy"], ratePerSec: number): ExplainedBucket {
   return {
     policy,
     capacity: take.limit,
-    rate_per_sec: take.limit / take.window,
+    rate_per_sec: ratePerSec,
     current_tokens: Math.floor(take.remaining * 1000) / 1000,
     full_in_sec: take.resetAfter,
     next_token_in_sec: take.retryAfter,

@@ -21,13 +21,15 @@ function setUp(
   const clients = new ClientTable(ClientTable.reserve({ maxClients: 16 }));
   clients.add("a", { capacity: 10, ratePerSec: 2 }, 5.5, now);
   clients.add("empty", { capacity: 10, ratePerSec: 2 }, 0.5, now);
-  const anonymous = new AnonymousTable(AnonymousTable.reserve({ capacity: 4, ratePerSec: 1 }));
+  const limit = { capacity: 4, ratePerSec: 49 };
+  const anonymous = new AnonymousTable(AnonymousTable.reserve(limit));
   const { balancer = "round_robin" } = config;
   const backends = new BackendTable(BackendTable.reserve({ workers: 1, fall: 3, balancer }), 0);
   backends.setBackends(urls.map((url) => ({ url, weight: 1, maxInFlight })));
   for (const { slot } of backends.snapshot()) backends.setHealthy(slot, true, 0);
   const explain = createExplain({
     config: {
+      anonymous: limit,
       maxBody: 1000,
       trustedProxies: [],
       unknownClients: "anonymous",
@@ -73,6 +75,13 @@ describe("who is asking", () => {
       },
       backend: { id: expect.any(String), url: URLS[0]! },
     });
+  });
+
+  test("its rate is the one that was set, whatever a division would make of it", () => {
+    const { clients, ask, now } = setUp();
+    clients.add("odd", { capacity: 1, ratePerSec: 49 }, 1, now);
+    expect(ask("/?client_id=odd").bucket).toMatchObject({ capacity: 1, rate_per_sec: 49 });
+    expect(ask("/").bucket).toMatchObject({ capacity: 4, rate_per_sec: 49 });
   });
 
   test("an address, an IPv6 network, and one behind trusted proxies", () => {
@@ -168,6 +177,7 @@ describe("POST /-/explain", () => {
     explain: createExplain({
       ...parts,
       config: {
+        anonymous: { capacity: 1, ratePerSec: 1 },
         maxBody: 0,
         trustedProxies: [],
         unknownClients: "anonymous",
