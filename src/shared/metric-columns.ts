@@ -12,7 +12,6 @@ export const COUNTERS = [
   "requests_rejected",
   "requests_bad",
   "requests_answered",
-  "requests_shed",
   // Answers by who made them, the five classes of each in this order: `response()` relies on it.
   "responses_backend_1xx",
   "responses_backend_2xx",
@@ -51,14 +50,7 @@ export const COUNTERS = [
 export type CounterName = (typeof COUNTERS)[number];
 
 /** What became of a request at the gate, as the labels of `gateway_requests_total` say it. */
-export const DECISIONS = [
-  "admitted",
-  "limited",
-  "rejected",
-  "bad_request",
-  "answered",
-  "shed",
-] as const;
+export const DECISIONS = ["admitted", "limited", "rejected", "bad_request", "answered"] as const;
 export type DecisionName = (typeof DECISIONS)[number];
 
 /** Methods that are counted apart; all others are one. */

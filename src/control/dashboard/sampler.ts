@@ -6,7 +6,7 @@ import type { CounterName } from "../../shared/metric-columns.ts";
 import type { Histogram, MetricsTable } from "../../shared/metrics-table.ts";
 import { countedBetween, quantile } from "./quantile.ts";
 
-const REFUSED: readonly CounterName[] = ["requests_rejected", "requests_bad", "requests_shed"];
+const REFUSED: readonly CounterName[] = ["requests_rejected", "requests_bad"];
 const FAILED: readonly CounterName[] = ["responses_backend_5xx", "responses_gateway_5xx"];
 const INTERVAL_MS = 1000;
 

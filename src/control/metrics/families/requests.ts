@@ -35,7 +35,6 @@ const USUAL: Readonly<Record<(typeof DECISIONS)[number], readonly string[]>> = {
   rejected: ["4xx"],
   bad_request: ["4xx", "5xx"],
   answered: [],
-  shed: [],
 };
 
 export const REQUESTS: readonly Family[] = [
