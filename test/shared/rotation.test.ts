@@ -62,6 +62,22 @@ test("a cursor that did overflow still draws members only", () => {
   for (const slot of draw(rotation, 20)) expect([5, 6, 7]).toContain(slot);
 });
 
+test("draws while a cycle is being published go on in the one before", () => {
+  const rotation = newRotation();
+  rotation.publish([0, 1, 2]);
+  const drawn: number[] = [];
+  const next = new Proxy([7, 8, 9, 7], {
+    get(cycle, key, receiver) {
+      drawn.push(rotation.draw());
+      return Reflect.get(cycle, key, receiver);
+    },
+  });
+  rotation.publish(next);
+  expect(drawn.length).toBeGreaterThan(4);
+  expect(drawn).toEqual(drawn.map((_, i) => i % 3));
+  expect(draw(rotation, 4)).toEqual([7, 8, 9, 7]);
+});
+
 test("many publications reuse the buffers without a trace of earlier cycles", () => {
   const rotation = newRotation();
   for (let i = 0; i < 40_000; i++) {
