@@ -16,6 +16,18 @@ const CAPACITY = 3;
 const LATER = 100e9;
 const CLAIMS = at.HEADER + at.MIN_SETS * 2 * at.WAYS;
 
+/** Cells of a thread that is interrupted once, right after it has read one. */
+class InterruptedCells extends WordCells {
+  interrupt: (() => void) | null = null;
+
+  override read(cell: number): void {
+    super.read(cell);
+    const interrupt = this.interrupt;
+    this.interrupt = null;
+    interrupt?.();
+  }
+}
+
 const out = newTake();
 let memory: AnonymousTableMemory;
 let table: AnonymousTable;
@@ -161,6 +173,33 @@ describe("a thread is overtaken", () => {
     expect(buckets.take(keyOfWay(0), tag, LATER, out)).toBe(RETRY);
     expect(buckets.peek(keyOfWay(0), tag, LATER, out)).toBe(false);
     expect(drain(crowd[0]!)).toBe(CAPACITY);
+  });
+
+  test.each(["take", "peek"] as const)(
+    "a %s by an eviction: the next owner does not answer for what it read",
+    (kind) => {
+      const interrupted = new InterruptedCells(memory.cells);
+      const buckets = new AnonymousBuckets(interrupted, newLimit(CAPACITY, 1), at.MIN_SETS);
+      while (table.take(crowd[0]!, 0, out) === ADMITTED);
+      const { set, tag } = place(memory, crowd[8]!);
+      interrupted.interrupt = () => {
+        slow.finish(set, ...announce(crowd[8]!, 0, slow.freeze(keyOfWay(0), LATER)));
+      };
+      expect(buckets[kind](keyOfWay(0), tag, 0, out)).toBe(kind === "take" ? RETRY : false);
+      expect(drain(crowd[8]!)).toBe(CAPACITY);
+    },
+  );
+
+  test("a take from the shared bucket by another: it is not refused for what was there before", () => {
+    const interrupted = new InterruptedCells(memory.cells);
+    const buckets = new AnonymousBuckets(interrupted, newLimit(CAPACITY, 1), at.MIN_SETS);
+    const word = CLAIMS + at.MIN_SETS + place(memory, crowd[0]!).set;
+    while (buckets.takeShared(word, 0, out) === ADMITTED);
+    interrupted.interrupt = () => {
+      cells.read(word);
+      cells.swapTat(word, 0, LATER, 0);
+    };
+    expect(buckets.takeShared(word, 0, out)).toBe(RETRY);
   });
 
   test("a take on a clock that runs behind never turns a bucket's word back", () => {
