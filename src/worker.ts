@@ -172,7 +172,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
     accessTurns: new LineTurns(tables.turns.access, clock),
     admin: config.admin,
     version: pkg.version,
-    readiness: () => state.readiness(backends.healthyCount()),
+    readiness: () => state.readiness(backends.openCount()),
     backends: () => backends.snapshot(),
     metrics: async (format) => {
       // Loaded when somebody looks, with what reads the process's own numbers.

@@ -121,7 +121,7 @@ export class BackendTable {
   }
 
   /** Backends that get requests. */
-  healthyCount(): number {
+  openCount(): number {
     return this.#list.slots().filter((slot) => this.isOpen(slot)).length;
   }
 

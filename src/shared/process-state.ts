@@ -52,10 +52,10 @@ export class ProcessState {
    * Whether new traffic should be sent here. A database that is down does not matter: traffic is
    * decided from memory.
    */
-  readiness(healthyBackends: number): Readiness {
+  readiness(openBackends: number): Readiness {
     if (this.phase === STARTING) return { ready: false, reason: "The gateway is starting." };
     if (this.phase === DRAINING) return { ready: false, reason: "The gateway is draining." };
-    if (healthyBackends === 0) return { ready: false, reason: "No backend is healthy." };
+    if (openBackends === 0) return { ready: false, reason: "No backend is open to requests." };
     return { ready: true };
   }
 

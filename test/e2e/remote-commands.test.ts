@@ -224,7 +224,7 @@ describe("status", () => {
     await using other = await Gateway.start();
     const { stdout, code } = await run("status", { of: other });
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^ {2}state +not ready: No backend is healthy/m);
+    expect(stdout).toMatch(/^ {2}state +not ready: No backend is open to requests/m);
     expect(stdout).toEndWith("no backends\n");
   });
 });

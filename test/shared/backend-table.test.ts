@@ -25,9 +25,12 @@ describe("picking", () => {
     main.setBackends(URLS.map((url) => ({ url, weight: 1 })));
     const worker = new BackendTable(memory, 0);
     expect(pickFrom(worker)).toBe(-1);
-    expect(main.healthyCount()).toBe(0);
+    expect(main.openCount()).toBe(0);
     main.setHealthy(1, true, NOW);
     expect(picks(worker, 3)).toEqual([1, 1, 1]);
+    expect(main.openCount()).toBe(1);
+    main.setBackends(URLS.map((url) => ({ url, weight: 1, draining: true })));
+    expect([main.isHealthy(1), main.openCount()]).toEqual([true, 0]);
   });
 
   test("threads share one strict rotation", () => {
@@ -216,7 +219,7 @@ describe("changing the list", () => {
 
   test("256 backends fit and share exactly", () => {
     const { main, worker } = setUp(new Array(256).fill(3));
-    expect(main.healthyCount()).toBe(256);
+    expect(main.openCount()).toBe(256);
     expect(new Set(picks(worker, 256)).size).toBe(256);
   });
 });

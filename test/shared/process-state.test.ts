@@ -6,12 +6,12 @@ function setUp() {
   return { main: new ProcessState(memory), worker: new ProcessState(memory) };
 }
 
-test("ready only between start and drain, and only with a healthy backend", () => {
+test("ready only between start and drain, and only with an open backend", () => {
   const { main, worker } = setUp();
   expect(worker.readiness(3)).toEqual({ ready: false, reason: "The gateway is starting." });
   main.enter(READY);
   expect(worker.readiness(3)).toEqual({ ready: true });
-  expect(worker.readiness(0)).toEqual({ ready: false, reason: "No backend is healthy." });
+  expect(worker.readiness(0)).toEqual({ ready: false, reason: "No backend is open to requests." });
   main.enter(DRAINING);
   expect(worker.readiness(3)).toEqual({ ready: false, reason: "The gateway is draining." });
 });

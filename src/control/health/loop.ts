@@ -55,7 +55,7 @@ export class HealthLoop {
     const { table } = this.#options;
     const some = Promise.withResolvers<void>();
     for (const probe of this.#probes.values()) {
-      void probe.first.then(() => table.healthyCount() > 0 && some.resolve());
+      void probe.first.then(() => table.openCount() > 0 && some.resolve());
     }
     await Promise.race([some.promise, this.firstRound()]);
   }
@@ -67,7 +67,7 @@ export class HealthLoop {
 
   /** An ejected backend that may work is better than none at all. */
   rescue(): void {
-    if (this.#options.table.healthyCount() > 0) return;
+    if (this.#options.table.openCount() > 0) return;
     for (const probe of this.#probes.values()) probe.rescue(performance.now());
   }
 

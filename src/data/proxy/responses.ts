@@ -83,7 +83,7 @@ export function bodyTooLarge(maxBody: number): OwnAnswer {
 
 export const NONE_HEALTHY = problemAnswer(503, {
   title: "Service Unavailable",
-  detail: "Service not available: no backend is healthy.",
+  detail: "Service not available: no backend is open to requests.",
 });
 
 export const SATURATED = problemAnswer(

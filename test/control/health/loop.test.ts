@@ -80,7 +80,7 @@ describe("the first round", () => {
     expect(told).toBe(false);
     slow.resolve(200);
     await first;
-    expect(table.healthyCount()).toBe(1);
+    expect(table.openCount()).toBe(1);
   });
 
   test("no backend: it ends at once", async () => {

@@ -9,12 +9,15 @@ test("alive is alive, ready or not", async () => {
 });
 
 test("readiness is asked at each request and says why not", async () => {
-  let state: Readiness = { ready: false, reason: "No backend is healthy." };
+  let state: Readiness = { ready: false, reason: "No backend is open to requests." };
   await using server = startControl({ readiness: () => state });
   const not = await server.fetch("/-/ready");
   expect(not.status).toBe(503);
   expect(not.headers.get("content-type")).toBe("application/problem+json");
-  expect(await not.json()).toMatchObject({ status: 503, detail: "No backend is healthy." });
+  expect(await not.json()).toMatchObject({
+    status: 503,
+    detail: "No backend is open to requests.",
+  });
   state = { ready: true };
   const ready = await server.fetch("/-/ready");
   expect([ready.status, await ready.json()]).toEqual([200, { status: "ready" }]);

@@ -51,7 +51,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       await using proxy = startProxy({ transport, backends: [refused(), backend.url], fall: 2 });
       for (let i = 0; i < 10; i++) expect((await fetch(proxy.url)).status).toBe(200);
       expect(proxy.failedSlots).toEqual([0]);
-      expect(proxy.backends.healthyCount()).toBe(1);
+      expect(proxy.backends.openCount()).toBe(1);
       expect(proxy.metrics.total("upstream_connect_failed")).toBe(2);
     });
 
@@ -128,7 +128,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       using broken = rawBackend(hangUp);
       await using proxy = startProxy({ transport, backends: [broken.url], fall: 1 });
       for (let i = 0; i < 3; i++) expect((await fetch(proxy.url)).status).toBe(502);
-      expect(proxy.backends.healthyCount()).toBe(1);
+      expect(proxy.backends.openCount()).toBe(1);
     });
   });
 
