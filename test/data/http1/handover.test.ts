@@ -11,6 +11,7 @@ import {
   listenHttp,
 } from "../../../src/data/http1/server.ts";
 import { RawClient } from "./raw-client.ts";
+import { roundTrip } from "./round-trip.ts";
 
 const SECRET = "5".repeat(64);
 const GET = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`;
@@ -61,10 +62,6 @@ function pair() {
   return { old, next, begun, pass };
 }
 
-const turns = async (): Promise<void> => {
-  for (let i = 0; i < 10; i++) await Bun.sleep(2);
-};
-
 describe("hold", () => {
   test("begins nothing, and goes on with everything after release", async () => {
     const { old, begun } = pair();
@@ -76,7 +73,7 @@ describe("hold", () => {
     idle.send(GET("/c").slice(0, 9));
     const late = (await client(old)).send(GET("/d"));
     late.end();
-    await turns();
+    await roundTrip();
     expect(begun.old).toEqual(["/before"]);
     old.release();
     idle.send(GET("/c").slice(9));
@@ -89,24 +86,20 @@ describe("hold", () => {
     const server = serve(answering("old"), { deadlines: wheel });
     server.hold();
     const waiting = (await client(server)).send(GET("/patient"));
-    await turns();
+    await roundTrip();
     for (let ms = 0; ms <= 60_000; ms += 1_000) wheel.advance(ms);
     server.release();
     expect(await waiting.contains("/patient")).toContain("<old /patient");
   });
 
   test("lets what has begun end", async () => {
-    let finish = (): void => {};
-    const server = serve((exchange) => {
-      finish = () => {
-        exchange.begin(200, "OK");
-        exchange.send(4, Buffer.from("done"), 0, 4, true);
-      };
-    });
+    const begun = Promise.withResolvers<Exchange>();
+    const server = serve(begun.resolve);
     const raw = (await client(server)).send(GET("/"));
-    await turns();
+    const exchange = await begun.promise;
     server.hold();
-    finish();
+    exchange.begin(200, "OK");
+    exchange.send(4, Buffer.from("done"), 0, 4, true);
     await raw.contains("done");
   });
 
@@ -114,7 +107,7 @@ describe("hold", () => {
     const { old } = pair();
     old.hold();
     const raw = (await client(old)).send(GET("/held"));
-    await turns();
+    await roundTrip();
     const drained = old.drain();
     expect(await raw.all()).toContain("<old /held");
     raw.close();
@@ -131,7 +124,7 @@ describe("hand-over", () => {
     old.hold();
     first.send(GET("/2"));
     second.send(GET("/3").slice(0, 20));
-    await turns();
+    await roundTrip();
     pass();
     second.send(GET("/3").slice(20));
     third.send(GET("/4"));
@@ -152,10 +145,10 @@ describe("hand-over", () => {
   });
 
   test("a body that was under way stays where its request began, the next request goes over", async () => {
-    const { old, pass } = pair();
+    const { old, begun, pass } = pair();
     const raw = await client(old);
     raw.send("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc");
-    await turns();
+    while (begun.old.length === 0) await Bun.sleep(1);
     old.hold();
     pass();
     raw.send(`def${GET("/next")}`);
@@ -169,7 +162,7 @@ describe("hand-over", () => {
     const raw = await client(old);
     old.hold();
     raw.send(GET("/1") + GET("/2") + GET("/3"));
-    await turns();
+    await roundTrip();
     pass();
     const text = await raw.all();
     expect(text.match(/<new \/\d/g)).toEqual(["<new /1", "<new /2", "<new /3"]);
@@ -213,7 +206,7 @@ describe("hand-over", () => {
     old.hold();
     const raws = await Promise.all(Array.from({ length: 20 }, () => client(old)));
     for (const raw of raws) raw.send(GET("/gone"));
-    await turns();
+    await roundTrip();
     pass();
     for (const raw of raws) raw.close();
     await old.leavePort();
@@ -259,7 +252,7 @@ describe("hand-over", () => {
       `8::7\n${GET("/x")}`,
     ]) {
       socket.write(piece);
-      await turns();
+      await roundTrip();
     }
     await ended;
     expect(answer).toContain("<new /x  2001:db8::7>");

@@ -11,6 +11,7 @@ import {
 import type { Adoption } from "../../../src/data/sockets/adoption.ts";
 import { SOCKETS } from "../../support/own-sockets.ts";
 import { RawClient, atRest, flood } from "./raw-client.ts";
+import { roundTrip } from "./round-trip.ts";
 
 let adoption: Adoption | undefined;
 
@@ -152,7 +153,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       raw.socket.pause();
       raw.send(GET("/1") + GET("/2"));
       raw.end();
-      await settled();
+      await roundTrip(adoption);
       raw.socket.resume();
       await raw.all();
       expect(raw.received.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
@@ -465,7 +466,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       const { server, wheel } = serve(echoTarget);
       const raw = await client(server);
       raw.send("HEAD / HTTP/1.1\r\nHo");
-      await settled();
+      await roundTrip(adoption);
       for (let now = 0; now <= 12_000; now += 500) wheel.advance(now);
       expect(await raw.all()).toMatch(/^HTTP\/1\.1 408 [^]*\r\n\r\n$/);
     });
@@ -488,7 +489,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       raw.send(GET("/"));
       while (server.requests === 0) await settled();
       raw.close();
-      await settled();
+      await roundTrip(adoption);
       wheel.advance(1500);
       await left.promise;
       expect(server.connections).toBe(0);
@@ -510,9 +511,9 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       slowBody!.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx");
       quiet!.send(GET("/quiet"));
       while (server.requests < 2) await settled();
-      await settled();
+      await roundTrip(adoption);
       for (let now = 0; now <= 9000; now += 500) wheel.advance(now);
-      await settled();
+      await roundTrip(adoption);
       expect(server.connections).toBe(4);
       for (let now = 9000; now <= 13_000; now += 500) wheel.advance(now);
       expect(await slowHead!.all()).toStartWith("HTTP/1.1 408 ");
@@ -520,7 +521,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       expect(await silent!.all()).toBe("");
       expect(aborted).toEqual(["/body"]);
       for (let now = 13_000; now <= 900_000; now += 5000) wheel.advance(now);
-      await settled();
+      await roundTrip(adoption);
       expect(aborted).toEqual(["/body"]);
       expect(server.connections).toBe(1);
     });
@@ -536,10 +537,10 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
         await other.contains(`</${second}>`);
         wheel.advance(second * 1000);
       }
-      await settled();
+      await roundTrip(adoption);
       expect(server.connections).toBe(101);
       for (const raw of dripping) raw.send("A10: b\r\n");
-      await settled();
+      await roundTrip(adoption);
       wheel.advance(10_200);
       for (const raw of dripping) expect(await raw.all()).toStartWith("HTTP/1.1 408 ");
       other.send(GET("/after"));
@@ -554,7 +555,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       for (let second = 0; second < 40; second++) {
         steady.send("abc");
         if (second % 2 === 0) dripping.send("x");
-        await settled();
+        await roundTrip(adoption);
         wheel.advance((second + 1) * 1000);
       }
       await steady.contains("[abc");
@@ -632,7 +633,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       const draining = server.drain().then(() => (drained = true));
       await idle.all();
       idle.close();
-      await settled();
+      await roundTrip(adoption);
       expect(drained).toBe(false);
       echoTarget(held!);
       expect(await busy.all()).toContain("Connection: close\r\n");
@@ -715,7 +716,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       raw.send(GET("/"));
       while (server.requests < 2) await settled();
       raw.close();
-      await settled();
+      await roundTrip(adoption);
       wheel.advance(1500);
       await left.promise;
     });
