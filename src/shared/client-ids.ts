@@ -1,31 +1,30 @@
 // The bytes of client ids in shared memory, and which slot has which id. One arena in blocks of 16
-// bytes; an id lies in 1 to 8 blocks, and a freed run is given to the next id of the same length in
-// blocks. One writer; any thread compares and reads. The bytes of an id never change while its slot
-// is in use or in quarantine (client-table.ts).
+// bytes; an id lies in 1 to 8 blocks (id-blocks.ts), and what is freed is given to later ids. One
+// writer; any thread compares and reads. The bytes of an id never change while its slot is in use or
+// in quarantine (client-table.ts).
 
 import { ID_REF, SLOT_INTS } from "./bucket-layout.ts";
 import { MAX_CLIENT_ID_LENGTH } from "./clients.ts";
 import { growable, growTo } from "./growable.ts";
+import { IdBlocks, ROW } from "./id-blocks.ts";
 
-const BLOCK_BYTES = 16;
-const MAX_BLOCKS = MAX_CLIENT_ID_LENGTH / BLOCK_BYTES;
+const BLOCK_BYTES = MAX_CLIENT_ID_LENGTH / ROW;
 /** A slot's reference: number of the first block above these bits, length - 1 in them. */
 const LENGTH_BITS = 7;
 const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
 /** Reference of a slot that never had an id: block 0 stays unused. */
 const NO_ID = 0;
 /** 25 bits of block numbers, at 8 blocks for the longest id. */
-export const MAX_IDS = 2 ** (32 - LENGTH_BITS) / MAX_BLOCKS;
+export const MAX_IDS = 2 ** (32 - LENGTH_BITS) / ROW;
 
 export class ClientIds {
   readonly #memory: SharedArrayBuffer;
   readonly #bytes: Uint8Array;
   readonly #cells: Int32Array;
-  /** Writer's own: blocks used so far (block 0 never is), and freed runs by length in blocks. */
-  #used = 1;
-  readonly #freed: number[][] = Array.from({ length: MAX_BLOCKS + 1 }, () => []);
+  /** Writer's own. */
+  readonly #blocks: IdBlocks;
 
-  /** Room for the longest id in every slot, used only as ids come. */
+  /** Room for the longest id in every slot (of MAX_IDS one must be shorter), used only as ids come. */
   static reserve(slots: number): SharedArrayBuffer {
     return growable(Math.min(slots + 1, MAX_IDS) * MAX_CLIENT_ID_LENGTH);
   }
@@ -34,6 +33,7 @@ export class ClientIds {
     this.#memory = memory;
     this.#bytes = new Uint8Array(memory);
     this.#cells = new Int32Array(slots);
+    this.#blocks = new IdBlocks(Math.floor(memory.maxByteLength / MAX_CLIENT_ID_LENGTH));
   }
 
   textOf(slot: number): string {
@@ -69,25 +69,16 @@ export class ClientIds {
   give(slot: number, id: string): boolean {
     const place = slot * SLOT_INTS + ID_REF;
     this.#free(Atomics.exchange(this.#cells, place, NO_ID) >>> 0);
-    const blocks = blocksOf(id.length);
-    const start = this.#freed[blocks]!.pop() ?? this.#grow(blocks);
+    const start = this.#blocks.take(blocksOf(id.length));
     if (start < 0) return false;
+    growTo(this.#memory, this.#blocks.rows * MAX_CLIENT_ID_LENGTH);
     for (let i = 0; i < id.length; i++) this.#bytes[start * BLOCK_BYTES + i] = id.charCodeAt(i);
     Atomics.store(this.#cells, place, (start << LENGTH_BITS) | (id.length - 1));
     return true;
   }
 
   #free(ref: number): void {
-    if (ref !== NO_ID) this.#freed[blocksOf((ref & LENGTH_MASK) + 1)]!.push(ref >>> LENGTH_BITS);
-  }
-
-  #grow(blocks: number): number {
-    const start = this.#used;
-    const end = (start + blocks) * BLOCK_BYTES;
-    if (end > this.#memory.maxByteLength) return -1;
-    growTo(this.#memory, end);
-    this.#used += blocks;
-    return start;
+    if (ref !== NO_ID) this.#blocks.free(ref >>> LENGTH_BITS, blocksOf((ref & LENGTH_MASK) + 1));
   }
 }
 
