@@ -9,6 +9,7 @@ import { ClientsStandIn } from "./control/clients/stand-in.ts";
 import { ClientRowsReader } from "./control/dashboard/client-rows.ts";
 import { Feed } from "./control/dashboard/feed.ts";
 import { CONTROL_PREFIXES } from "./control/routes.ts";
+import { Collection } from "./data/collection.ts";
 import { createFront } from "./data/front.ts";
 import { DeadlineWheel, TICK_MS } from "./data/http1/deadlines.ts";
 import { asPassage, asRequest, type Passage } from "./data/http1/fetch-adapter.ts";
@@ -56,6 +57,7 @@ const calls = new ControlCalls(post);
 const pongs = new Map<number, (pong: ClockPong) => void>();
 const deadlines = new DeadlineWheel(performance.now());
 const adoption = new Adoption();
+const collection = new Collection();
 let front: ReturnType<typeof createFront> | null = null;
 let server: HttpServer | null = null;
 let census: ConnectionTable | null = null;
@@ -254,24 +256,9 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
   }
 }
 
-/** Some 10 MB of ended connections; collecting takes 10 to 20 ms then. */
-const COLLECT_AFTER = 8_192;
-/** Bytes of uploads by `fetch`, which lie about in pieces; nothing else is collected for its size. */
-const COLLECT_PILED = 16_000_000;
-let collectedAt = 0;
-let piledAt = 0;
-
 function tick(): void {
   deadlines.advance(performance.now());
-  // The engine takes the shared tables' reserved gigabyte for a full heap of ours, and would let
-  // hundreds of megabytes of ended connections pile up before it collects them. Kept connections
-  // make next to no garbage.
-  if (server === null) return;
-  const { ended, piled } = server;
-  if (ended - collectedAt < COLLECT_AFTER && piled - piledAt < COLLECT_PILED) return;
-  collectedAt = ended;
-  piledAt = piled;
-  Bun.gc(true);
+  if (server !== null) collection.look(server);
 }
 
 async function leavePort(): Promise<void> {
