@@ -14,11 +14,21 @@ export const database: Kind<DatabaseConfig> = {
         : { ok: true, value: { kind: "sqlite", path } };
     }
     if (!/^postgres(ql)?:\/\//i.test(text)) return { ok: false };
-    return isPostgresUrl(text)
+    if (!isPostgresUrl(text)) {
+      return {
+        ok: false,
+        why: "special characters in the password must be percent-encoded, also %",
+      };
+    }
+    const mode = new URL(text).searchParams.get("sslmode");
+    return mode === null || SSL_MODES.includes(mode)
       ? { ok: true, value: { kind: "postgres", url: text } }
-      : { ok: false, why: "special characters in the password must be percent-encoded, also %" };
+      : { ok: false, why: `sslmode is one of ${SSL_MODES.join(", ")}` };
   },
 };
+
+/** Of libpq; Bun knows no others. */
+const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /** Also its parts, which are decoded one by one to connect. */
 function isPostgresUrl(text: string): boolean {

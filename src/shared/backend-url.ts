@@ -54,6 +54,16 @@ const LINK_LOCAL = new CidrSet([
   "fd20:ce::254",
   "100.100.100.200",
   "192.0.0.192",
+  // The same three networks where they are carried in IPv6: NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056 §2)
+  // and the compatible form (RFC 4291 §2.5.5.1).
+  ...["64:ff9b::", "::"].flatMap((prefix) => [
+    `${prefix}a9fe:0/112`,
+    `${prefix}6464:64c8`,
+    `${prefix}c000:c0`,
+  ]),
+  "2002:a9fe::/32",
+  "2002:6464:64c8::/48",
+  "2002:c000:c0::/48",
 ]);
 
 /** `address` without brackets. */

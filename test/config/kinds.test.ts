@@ -165,6 +165,7 @@ describe("databases", () => {
       "postgres://u@h/g%zz",
       "postgres://u%zz@h/g",
       "postgres://u:%@h/g",
+      "postgres://u@h/g?sslmode=must",
       "",
     );
   });
