@@ -77,6 +77,28 @@ export class ClientIndex {
     }
   }
 
+  /** Writer only: a client that is not in the index; its id is stored under the slot already. */
+  insert(id: string, slot: number): void {
+    if (this.#occupied + 1 > FULL * this.#cellCount()) this.#rebuild();
+    this.#place(Atomics.load(this.#cells, PUBLISHED), this.#hash(id), slot);
+  }
+
+  /** Writer only. False when the slot is not under this id. */
+  remove(id: string, slot: number): boolean {
+    const published = Atomics.load(this.#cells, PUBLISHED);
+    const mask = cellsOf(published) - 1;
+    const area = areaOf(published);
+    let at = this.#hash(id) & mask;
+    for (let found = 0; ; at = (at + 1) & mask) {
+      found = Atomics.load(this.#cells, area + at * 2 + 1);
+      if (found === EMPTY) return false;
+      if (found === slot + 1) break;
+    }
+    Atomics.store(this.#cells, area + at * 2 + 1, REMOVED);
+    this.#live -= 1;
+    return true;
+  }
+
   /** Writes the id's bytes to the scratch. False when it cannot be one. */
   #spell(id: string): boolean {
     if (id.length > MAX_CLIENT_ID_LENGTH) return false;
@@ -88,31 +110,9 @@ export class ClientIndex {
     return true;
   }
 
-  #hashOf(id: string): number {
+  #hash(id: string): number {
     if (!this.#spell(id)) throw new RangeError("not a client id");
     return hashOf(this.#spelt, 0, id.length, this.#seed);
-  }
-
-  /** Writer only: a client that is not in the index; its id is stored under the slot already. */
-  insert(id: string, slot: number): void {
-    if (this.#occupied + 1 > FULL * this.#size()) this.#rebuild();
-    this.#place(Atomics.load(this.#cells, PUBLISHED), this.#hashOf(id), slot);
-  }
-
-  /** Writer only. False when the slot is not under this id. */
-  remove(id: string, slot: number): boolean {
-    const published = Atomics.load(this.#cells, PUBLISHED);
-    const mask = cellsOf(published) - 1;
-    const area = areaOf(published);
-    let at = this.#hashOf(id) & mask;
-    for (let found = 0; ; at = (at + 1) & mask) {
-      found = Atomics.load(this.#cells, area + at * 2 + 1);
-      if (found === EMPTY) return false;
-      if (found === slot + 1) break;
-    }
-    Atomics.store(this.#cells, area + at * 2 + 1, REMOVED);
-    this.#live -= 1;
-    return true;
   }
 
   #search(published: number, hash: number, bytes: Uint8Array, from: number, to: number): number {
@@ -145,8 +145,8 @@ export class ClientIndex {
   #rebuild(): void {
     const old = Atomics.load(this.#cells, PUBLISHED);
     const end = areaOf(old) + cellsOf(old) * 2;
-    const wanted = logFor(this.#live + 1, ROOMY);
-    let log = wanted;
+    let log = logFor(this.#live + 1, ROOMY);
+    // Near the most clients there is no room for that one: then the largest is fuller.
     while (areasEnd(log) * 4 > this.#memory.maxByteLength) log--;
     const other = log === (old & LOG_MASK) ? ~old & AREA_BIT : 0;
     const next = (old & ~(LOG_MASK | AREA_BIT)) + VERSION_STEP + other + log;
@@ -163,12 +163,12 @@ export class ClientIndex {
     Atomics.exchange(this.#cells, PUBLISHED, next | 0);
   }
 
-  #size(): number {
+  #cellCount(): number {
     return cellsOf(Atomics.load(this.#cells, PUBLISHED));
   }
 }
 
-/** Cells of the published area. Shifts, as a power is a call of the engine; there are at most 2^24. */
+/** Cells of the published area. Shifts, as a power is a call of the engine; there are at most 2^23. */
 function cellsOf(published: number): number {
   return 1 << (published & LOG_MASK);
 }

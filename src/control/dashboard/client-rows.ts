@@ -7,7 +7,7 @@ import type { ClientTable } from "../../shared/client-table.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { newTake } from "../../shared/gcra.ts";
 import type { ClientOrder, ClientRow, ClientRows } from "./client-rows-model.ts";
-import { topSlots } from "./top-slots.ts";
+import { topSlots } from "../usage/top-slots.ts";
 
 /** How deep the orders by use can be paged: who is not among the first thousand is searched for. */
 export const MAX_RANKED = 1000;

@@ -18,7 +18,7 @@ import type {
 } from "../../shared/usage.ts";
 import { MAX_TOP } from "./limits.ts";
 import type { UsageMeter } from "./meter.ts";
-import { topSlots } from "../dashboard/top-slots.ts";
+import { topSlots } from "./top-slots.ts";
 
 const FRESH_MS = 1000;
 const SECOND = 1e9;
