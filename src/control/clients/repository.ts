@@ -110,17 +110,19 @@ export interface JournalRow {
 }
 
 /** Whether a gateway may have written this row; by hand, anything can be put into one. */
-export function isSound({ clientId, capacity, ratePerSec, ...row }: ClientRow): boolean {
-  const { tokens, tokensAt, version, tokensVersion } = row;
+export function isSound(row: ClientRow): boolean {
   return (
-    STORED_CLIENT_ID.test(clientId) &&
+    STORED_CLIENT_ID.test(row.clientId) &&
     // Of NaN, too, and of text in SQLite, no comparison holds.
-    capacity >= 1 &&
-    capacity <= MAX_CAPACITY &&
-    ratePerSec > 0 &&
-    ratePerSec <= MAX_RATE_PER_SEC &&
-    version > 0 &&
-    [tokens, tokensAt, version, tokensVersion].every(Number.isFinite)
+    row.capacity >= 1 &&
+    row.capacity <= MAX_CAPACITY &&
+    row.ratePerSec > 0 &&
+    row.ratePerSec <= MAX_RATE_PER_SEC &&
+    row.version > 0 &&
+    Number.isFinite(row.version) &&
+    Number.isFinite(row.tokensVersion) &&
+    Number.isFinite(row.tokens) &&
+    Number.isFinite(row.tokensAt)
   );
 }
 
