@@ -51,7 +51,7 @@ export function maskUrl(text: string): string {
   // stands where the port does and is none may be a password of which the host was left out.
   const authority = text.includes("@")
     ? /^((?:[^:]*:\/\/)?[^:]*):(?!\/\/).*(?=@)/s
-    : /(:\/\/[^:/?#,[]+):(?!\d{1,5}(?:[/?#,;]|$)).*/s;
+    : /(:\/\/[^:/?#,[]+):(?!\d{1,5}(?:[\s/?#,;]|$)).*/s;
   return text
     .replace(authority, "$1:***")
     .replace(/([?&](?:password|sslpassword|sslkey)=)[^&#]*/gi, "$1***");

@@ -180,6 +180,7 @@ describe("databases", () => {
       "http://10.0.0.1:8080,http://[::1]:2;weight=2",
     );
     expect(maskUrl("http://user@h:80")).toBe("http://user@h:80");
+    expect(maskUrl("http://10.0.0.1:80 http://h:81 ,")).toBe("http://10.0.0.1:80 http://h:81 ,");
   });
 
   test.each([

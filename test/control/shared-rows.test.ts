@@ -2,7 +2,7 @@
 // row of it: a gateway that is replaced or started again finds no bucket refilled by another.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import type { SQL, TransactionSQL } from "bun";
+import { SQL, type TransactionSQL } from "bun";
 import type { DatabaseConfig } from "../../src/config.ts";
 import { Persistence } from "../../src/control/persistence.ts";
 import { ControlPlane, eventually, value } from "../support/database.ts";
@@ -56,6 +56,29 @@ describe.skipIf(postgresMissing !== null)("two gateways that write the same rows
 
   const untilThereHas = async (rate: number): Promise<void> =>
     eventually(async () => (await there.get("a")).rate_per_sec === rate);
+
+  test("a table that grows is not read with the plan of a small one", async () => {
+    const { clients: repository } = here.store;
+    const row = (await repository.find(["a"]))[0]!;
+    const ids = Array.from({ length: 2_500 }, (_, index) => `grown-${index}`);
+    const save = (clientIds: readonly string[]) =>
+      repository.saveBuckets({
+        clientIds,
+        versions: clientIds.map((id) => (id === "a" ? row.version : 1)),
+        tokens: clientIds.map(() => 1),
+        at: Date.now(),
+      });
+    await using database = new SQL(url);
+    // Nobody but this test tells the planner what there is.
+    await database`ALTER TABLE clients SET (autovacuum_enabled = false)`;
+    await database`ANALYZE clients`;
+    // Each connection keeps plans of its own, and chooses after five times.
+    for (let i = 0; i < 40; i++) await save(["a"]);
+    await database`INSERT INTO clients SELECT 'grown-' || i, 10, 1, 10, 0, 1, 1, 0, 0
+      FROM generate_series(0, 99999) AS i`;
+    await save(ids);
+    expect((await repository.find(["grown-2499"]))[0]).toMatchObject({ tokens: 1 });
+  });
 
   test("what one has used up, the other's flush does not bring back", async () => {
     expect(here.take("a", 60)).toBe(50);

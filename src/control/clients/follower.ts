@@ -37,6 +37,7 @@ export class Follower {
   #retry: ReturnType<typeof setTimeout> | null = null;
   #stopped = false;
   #reportedFull = false;
+  #reportedFailure = false;
   readonly #reportedUnsound = new Set<string>();
 
   constructor({ repository, registry, turns, log }: FollowerOptions) {
@@ -111,8 +112,10 @@ export class Follower {
         if (this.#compareDue) await this.#compare();
         else await this.#rereadBatch();
       }
+      this.#reportedFailure = false;
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) {
+      if (!(error instanceof StoreUnavailable) && !this.#reportedFailure) {
+        this.#reportedFailure = true;
         this.#log.error("clients could not be read again", { error: String(error) });
       }
       this.#retry = setTimeout(() => {

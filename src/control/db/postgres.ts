@@ -90,7 +90,12 @@ export function connect(url: string, max: number, onclose?: () => void): SQL {
     database: databaseName(url),
     max,
     connectionTimeout: CONNECT_TIMEOUT_S,
-    connection: { application_name: "gateway", statement_timeout: STATEMENT_TIMEOUT_MS },
+    connection: {
+      application_name: "gateway",
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      // A plan that was kept from when the table was small reads all of a large one for every row.
+      plan_cache_mode: "force_custom_plan",
+    },
     ...(onclose ? { onclose } : {}),
   });
 }
