@@ -435,13 +435,13 @@ export class Connection implements DeadlineOwner, RawEnd {
   }
 
   #checkProgress(): void {
-    const reading = this.body.wanted;
     const writing = this.wire.queued > 0;
+    // Who reads an answer may have stopped sending because of it (RFC 9112 §9.5).
+    const answering = this.#exchange !== null && this.#exchange.status !== 0;
+    const reading = this.body.wanted && this.#doing < Doing.LINGER && !(answering && writing);
     if (this.wire.ended && this.body.complete && !writing) {
       if (!this.#progress.sentSince(this.wire.sent)) return this.#stillThere();
     }
-    // Who reads an answer may have stopped sending because of it (RFC 9112 §9.5).
-    const answering = this.#exchange !== null && this.#exchange.status !== 0;
     if (answering && reading && this.#progress.sentSince(this.wire.sent)) {
       this.#progress.start(this.body.taken, this.wire.sent);
       return this.#watch(PROGRESS_CHECK_MS);

@@ -526,6 +526,45 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       expect(server.connections).toBe(1);
     });
 
+    describe("an answer that waits for its reader, whose upload has stopped", () => {
+      const body = Buffer.alloc(12_000_000, "a");
+      const stalled = async () => {
+        const refused: number[] = [];
+        const { server, wheel } = serve(
+          (exchange) => {
+            exchange.readBody({ onBody: () => {} });
+            exchange.begin(200, "OK");
+            exchange.send(body.length, body, 0, body.length, true);
+          },
+          { onRefused: (status) => void refused.push(status) },
+        );
+        const raw = await client(server);
+        raw.socket.pause();
+        raw.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\nx");
+        while (server.requests === 0) await settled();
+        await roundTrip(adoption);
+        return { raw, server, wheel, refused };
+      };
+
+      test("is all that is sent, however late the rest of the upload is", async () => {
+        const { raw, wheel, refused } = await stalled();
+        for (let now = 0; now <= 15_000; now += 500) wheel.advance(now);
+        await roundTrip(adoption);
+        raw.socket.resume();
+        const received = await raw.until((text) => text.length > body.length);
+        expect(received.slice(received.indexOf("\r\n\r\n") + 4)).toHaveLength(body.length);
+        expect(refused).toEqual([]);
+      });
+
+      test("is given up when nobody reads", async () => {
+        const { server, wheel, refused } = await stalled();
+        for (let now = 0; now <= 900_000; now += 500) wheel.advance(now);
+        await roundTrip(adoption);
+        expect(server.connections).toBe(0);
+        expect(refused).toEqual([]);
+      });
+    });
+
     test("a head that drips is cut at its deadline however much came, and costs others nothing", async () => {
       const { server, wheel } = serve(echoTarget);
       const dripping = await Promise.all(Array.from({ length: 100 }, () => client(server)));
