@@ -62,6 +62,7 @@ let front: ReturnType<typeof createFront> | null = null;
 let server: HttpServer | null = null;
 let census: ConnectionTable | null = null;
 let onRefused: OnRefused = () => undefined;
+let onError: (error: unknown) => void = () => undefined;
 let descriptors: DescriptorTable | null = null;
 let config: Start["config"] | null = null;
 let accessLog: AccessLog | null = null;
@@ -129,7 +130,7 @@ async function start({ worker, tables, ...message }: Start): Promise<void> {
   descriptors = new DescriptorTable(tables.descriptors, worker);
   if (access) accessLog = createAccessLog({ format, write: postLines });
   if (config.tracing.endpoint !== null) spans = await startSpans(config.tracing, worker, log);
-  const onError = (error: unknown): void => log.error("unexpected error", describe(error));
+  onError = (error) => log.error("unexpected error", describe(error));
   const pipeline = createPipeline({
     config,
     clients: table,
@@ -247,6 +248,7 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
       census: census!,
       handler: front!,
       onRefused,
+      onError,
     });
     setInterval(tick, TICK_MS);
     post({ type: "listening", handoverPort: server.handoverPort });

@@ -39,7 +39,7 @@ export interface HttpServerOptions {
   readonly handler: (exchange: Exchange) => void;
   /** What came was no request that could be served; `fault` is what its answer says about it. */
   readonly onRefused?: OnRefused;
-  /** A bug: the handler threw. The client got a 500 or a truncated answer. */
+  /** A bug: something threw. The client got a 500, a truncated answer or no connection. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -142,10 +142,13 @@ class Server implements ServerState, HttpServer {
       socket: {
         binaryType: "buffer",
         open: (socket) => {
+          // Of a connection that was reset meanwhile there is none, which Bun's types do not know.
+          const address: string | undefined = socket.remoteAddress;
+          if (address === undefined) return socket.close();
           socket.setKeepAlive(true, KEEP_ALIVE_MS);
           const own = this.#adoption?.adopt(socket, true) ?? null;
-          if (own !== null) own.listen(this.#accept(own, own.remoteAddress));
-          else socket.data = this.#accept(socket, socket.remoteAddress);
+          if (own !== null) own.listen(this.#accept(own, address));
+          else socket.data = this.#accept(socket, address);
         },
         data: (socket, bytes) => socket.data?.onData(bytes, bytes.length),
         drain: (socket) => socket.data?.onDrain(),

@@ -526,6 +526,23 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       expect(server.connections).toBe(1);
     });
 
+    test("a connection that is reset before anybody looked at it is none", async () => {
+      const errors: unknown[] = [];
+      const { server } = serve(echoTarget, { onError: (error) => void errors.push(error) });
+      // Nobody accepts while this thread waits for the other process.
+      const script = `for (let i = 0; i < 20; i++) await Bun.connect({
+        hostname: "127.0.0.1", port: ${server.port},
+        socket: { open: (socket) => socket.terminate(), data() {} },
+      })`;
+      expect(Bun.spawnSync([process.execPath, "-e", script]).exitCode).toBe(0);
+      await roundTrip(adoption);
+      while (server.connections > 0) await settled();
+      expect(errors).toEqual([]);
+      const raw = await client(server);
+      raw.send(GET("/after"));
+      await raw.contains("</after>");
+    });
+
     describe("an answer that waits for its reader, whose upload has stopped", () => {
       const body = Buffer.alloc(12_000_000, "a");
       const stalled = async () => {
