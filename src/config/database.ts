@@ -14,13 +14,14 @@ export const database: Kind<DatabaseConfig> = {
         : { ok: true, value: { kind: "sqlite", path } };
     }
     if (!/^postgres(ql)?:\/\//i.test(text)) return { ok: false };
-    if (!isPostgresUrl(text)) {
+    const url = URL.parse(text);
+    if (url === null || !isDecodable(url)) {
       return {
         ok: false,
         why: "special characters in the password must be percent-encoded, also %",
       };
     }
-    const mode = new URL(text).searchParams.get("sslmode");
+    const mode = url.searchParams.get("sslmode");
     return mode === null || SSL_MODES.includes(mode)
       ? { ok: true, value: { kind: "postgres", url: text } }
       : { ok: false, why: `sslmode is one of ${SSL_MODES.join(", ")}` };
@@ -30,10 +31,8 @@ export const database: Kind<DatabaseConfig> = {
 /** Of libpq; Bun knows no others. */
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/** Also its parts, which are decoded one by one to connect. */
-function isPostgresUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { username, password, pathname } = new URL(text);
+/** Whether its parts are, which is done one by one to connect. */
+function isDecodable({ username, password, pathname }: URL): boolean {
   try {
     for (const part of [username, password, pathname]) decodeURIComponent(part);
     return true;

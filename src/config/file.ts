@@ -41,12 +41,13 @@ export function parseConfigFile(source: string, path: string): FileContents {
   if (typeof document !== "object" || Array.isArray(document)) {
     return failed(`${path}: must hold keys and values, such as port: 3030`);
   }
-  const lines = topLevelLines(source);
+  const lines = source.split("\n");
+  const keyLines = topLevelLines(lines);
   const at = (line: number | undefined) => (line === undefined ? path : `${path}:${line}`);
   const entries = new Map<SettingName, FileEntry>();
   const problems: string[] = [];
   for (const [key, value] of Object.entries(document)) {
-    const [line, again] = lines.get(key) ?? [];
+    const [line, again] = keyLines.get(key) ?? [];
     const place = at(line);
     const name = SETTING_NAMES.find((candidate) => keyOf(candidate) === key);
     if (again !== undefined) problems.push(`${path}:${again}: ${key}: already set on line ${line}`);
@@ -54,7 +55,7 @@ export function parseConfigFile(source: string, path: string): FileContents {
       problems.push(`${place}: ${JSON.stringify(key)}: unknown key${hint(key)}`);
     // An empty value means what an empty variable means: not set.
     if (name === undefined || value === null) continue;
-    const read = readValue(name, value, source.split("\n"), line);
+    const read = readValue(name, value, lines, line);
     if (read.ok) entries.set(name, { text: read.text, place });
     else problems.push(...read.problems.map((each) => `${at(each.line)}: ${key}: ${each.why}`));
   }
@@ -102,9 +103,9 @@ function shapeProblem(name: SettingName): string {
 }
 
 /** Line numbers of every key that starts a line, so that a key given twice has two. */
-function topLevelLines(source: string): Map<string, number[]> {
+function topLevelLines(lines: readonly string[]): Map<string, number[]> {
   const found = new Map<string, number[]>();
-  for (const [index, line] of source.split("\n").entries()) {
+  for (const [index, line] of lines.entries()) {
     const match = /^(?:"([^"]*)"|'([^']*)'|([^\s#"'{[-][^:]*?))\s*:(?=\s|$)/.exec(line);
     const key = match?.[1] ?? match?.[2] ?? match?.[3];
     if (key !== undefined) found.set(key, [...(found.get(key) ?? []), index + 1]);

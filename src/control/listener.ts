@@ -4,6 +4,7 @@
 
 import { familyOf } from "../shared/address-text.ts";
 import { EXIT, StartError } from "../shared/start-error.ts";
+import { isFound } from "./name-lookup.ts";
 
 export interface Address {
   readonly host: string;
@@ -60,13 +61,6 @@ async function startError(error: unknown, host: string, port: number): Promise<S
     default:
       return new StartError(EXIT.unavailable, `cannot listen on ${address}: ${String(error)}`);
   }
-}
-
-function isFound(name: string): Promise<boolean> {
-  return Bun.dns.lookup(name).then(
-    () => true,
-    () => false,
-  );
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -93,9 +93,6 @@ export function methodNotAllowed(...allowed: readonly string[]) {
     );
 }
 
-/** Nobody reads it; the status is nginx's word for that. */
-const CLIENT_LEFT = new Response(null, { status: 499 });
-
 /** The one error handler of the control routes. */
 export function answerError(log: Logger) {
   return ({ code, error, path }: { code: unknown; error: unknown; path: string }): Response => {
@@ -110,7 +107,8 @@ export function answerError(log: Logger) {
     if (code === "NOT_FOUND") return noSuchRoute("There is no control route with this path.");
     if (thrown instanceof ClientLeft) {
       log.debug("the client has left before its request was read", { path });
-      return CLIENT_LEFT.clone();
+      // Nobody reads it; the status is nginx's word for that.
+      return new Response(null, { status: 499 });
     }
     log.error("a control route failed", {
       path,

@@ -77,8 +77,8 @@ export function namesLinkLocal(origin: string): boolean {
   return familyOf(host) !== 0 && isLinkLocal(host);
 }
 
-/** The host of a backend's URL, an IPv6 address without its brackets. */
-export function hostOf(origin: string): string {
-  const { hostname } = new URL(origin);
+/** The host of a URL, an IPv6 address without its brackets; empty where there is none. */
+export function hostOf(url: string): string {
+  const { hostname } = new URL(url);
   return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
 }

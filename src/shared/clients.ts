@@ -55,12 +55,12 @@ export interface ClientsPort {
   putMany(clients: readonly NewClient[]): Promise<ClientsResult<readonly PutOutcome[]>>;
 }
 
+export const MAX_CLIENT_ID_LENGTH = 128;
 /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
 export const STORED_CLIENT_ID = /^[A-Za-z0-9._:@-]{1,128}$/;
 /** What can be registered: URLs resolve `.` and `..`, so no path could name such a client. */
 export const CLIENT_ID = /^(?!\.\.?$)[A-Za-z0-9._:@-]{1,128}$/;
-export const STORED_CLIENT_ID_IN_WORDS = "1 to 128 characters of A-Z a-z 0-9 . _ : @ -";
+export const STORED_CLIENT_ID_IN_WORDS = `1 to ${MAX_CLIENT_ID_LENGTH} characters of A-Z a-z 0-9 . _ : @ -`;
 export const CLIENT_ID_IN_WORDS = `${STORED_CLIENT_ID_IN_WORDS} (but not . or ..)`;
-export const MAX_CLIENT_ID_LENGTH = 128;
 export const MAX_CAPACITY = 1e9;
 export const MAX_RATE_PER_SEC = 1e9;

@@ -8,7 +8,8 @@ export interface FieldError {
 
 /**
  * Why a control call did not happen. `unavailable`: the database cannot be reached (503), and
- * `detail` says whether something may have changed. `full`: the tables hold as many as they can (507). `invalid`: 422 with fields.
+ * `detail` says whether something may have changed. `full`: the tables hold as many as they can
+ * (507). `invalid`: 422 with fields.
  */
 export type ControlFailure =
   | { readonly ok: false; readonly reason: "not_found" | "exists" | "full" }

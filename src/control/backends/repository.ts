@@ -39,15 +39,3 @@ export interface BackendsRepository {
   /** False: it has been removed. */
   remove(url: string, changing: Changing): Promise<boolean>;
 }
-
-/** The row of a configured backend about which nothing is changed. */
-export function asConfigured(url: string): BackendRow {
-  return {
-    url,
-    added: false,
-    removed: false,
-    weight: null,
-    maxInFlight: null,
-    draining: false,
-  };
-}

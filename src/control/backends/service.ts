@@ -11,6 +11,7 @@ import type { ControlFailure, ControlResult } from "../../shared/control-result.
 import type { Logger } from "../../shared/log.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Store } from "../db/store.ts";
+import { LONGEST_WAIT_MS } from "../clients/turns.ts";
 import { NOTHING_CHANGED, PERHAPS_CHANGED, StoreUnavailable } from "../db/unavailable.ts";
 import type { HealthLoop } from "../health/loop.ts";
 import { mergeBackends } from "./merge.ts";
@@ -19,8 +20,6 @@ import type { BackendRow, Changing } from "./repository.ts";
 
 /** How long the answer to an addition waits for the first check, so that it tells the health. */
 const FIRST_CHECK_MS = 1_500;
-/** A change that has waited this long for earlier ones is not begun: who asked would not hear of it. */
-const LONGEST_WAIT_MS = 3_500;
 const RETRY_AFTER_MS = 1_000;
 
 export interface BackendsOptions {

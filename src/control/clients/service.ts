@@ -21,10 +21,8 @@ import { Follower } from "./follower.ts";
 import { putMany, UNSOUND } from "./put-many.ts";
 import { ClientRegistry, type RegistryOptions } from "./registry.ts";
 import { isSound, tokensNow, type ClientRow, type ClientsRepository } from "./repository.ts";
-import { Turns } from "./turns.ts";
+import { LONGEST_WAIT_MS, Turns } from "./turns.ts";
 
-/** A change that waited this long for earlier ones of the same client is not even tried. */
-const LONGEST_WAIT_MS = 3_500;
 /** Tries against other gateways that change the same client at the same moment. */
 const ATTEMPTS = 5;
 

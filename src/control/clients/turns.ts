@@ -1,6 +1,9 @@
 // One at a time for each client: whoever changes a client's row and its slot in the table takes a
 // turn, so that two changes never mix and a re-read row never overwrites a newer one.
 
+/** A change that has waited this long for earlier ones is not begun: who asked would not hear of it. */
+export const LONGEST_WAIT_MS = 3_500;
+
 /** Ends the turn; the next in line goes on. */
 export type EndTurn = () => void;
 

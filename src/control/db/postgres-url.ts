@@ -12,8 +12,3 @@ export function databaseName(url: string): string {
   const { pathname, username } = new URL(url);
   return decodeURIComponent(pathname.slice(1) || username || "postgres");
 }
-
-/** The name, or the address without brackets; empty where the URL has none. */
-export function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, "");
-}

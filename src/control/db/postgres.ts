@@ -7,7 +7,9 @@ import { SQL } from "bun";
 import { drizzle, type BunSQLDatabase } from "drizzle-orm/bun-sql";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Logger } from "../../shared/log.ts";
-import { databaseName, display, hostOf } from "./postgres-url.ts";
+import { hostOf } from "../../shared/backend-url.ts";
+import { isFound } from "../name-lookup.ts";
+import { databaseName, display } from "./postgres-url.ts";
 import { asUnavailable, StoreUnavailable } from "./unavailable.ts";
 
 /** Connections of the pool. Control calls and flushes only: proxied requests need none. */
@@ -135,10 +137,7 @@ async function reasonOf({ code, message }: StoreUnavailable, url: string): Promi
   const host = hostOf(url);
   if (code !== "ERR_POSTGRES_CONNECTION_REFUSED" || host === "") return message;
   // Bun says refused also of a name that leads nowhere.
-  return await Bun.dns.lookup(host).then(
-    () => message,
-    () => `host ${host} cannot be found`,
-  );
+  return (await isFound(host)) ? message : `host ${host} cannot be found`;
 }
 
 function onlyUnavailable(error: unknown): StoreUnavailable {

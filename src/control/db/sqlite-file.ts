@@ -19,6 +19,7 @@ import type { Logger } from "../../shared/log.ts";
 
 /** Client ids may be secrets of a kind (API keys), so nobody else reads them. */
 const OWNER_ONLY = 0o600;
+export const NOT_INTACT = "it is not an intact SQLite database";
 /** How every database begins (https://www.sqlite.org/fileformat.html#magic_header_string). */
 const MAGIC = Buffer.from("SQLite format 3\0", "latin1");
 
@@ -32,7 +33,7 @@ export function prepareFile(path: string, log: Logger): void {
     // Opened and closed before SQLite opens it: closing any descriptor of a file drops the POSIX
     // locks that the process holds on it.
     const fd = openSync(path, constants.O_CREAT | constants.O_RDWR, OWNER_ONLY);
-    reason = isDatabase(fd) ? null : "it is not an intact SQLite database";
+    reason = isDatabase(fd) ? null : NOT_INTACT;
     closeSync(fd);
   } catch (error) {
     reason = whyNot(path, error);

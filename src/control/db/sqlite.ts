@@ -4,7 +4,7 @@
 import { Database } from "bun:sqlite";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Logger } from "../../shared/log.ts";
-import { lockFile, prepareFile, unlockFile } from "./sqlite-file.ts";
+import { lockFile, NOT_INTACT, prepareFile, unlockFile } from "./sqlite-file.ts";
 
 /** A query waits this long for another program's lock. It holds the main thread meanwhile. */
 const BUSY_TIMEOUT_MS = 250;
@@ -98,7 +98,7 @@ export function refusing<T>(path: string, step: () => T): T {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (!code.startsWith("SQLITE_")) throw error;
     const damaged = /^SQLITE_(NOTADB|CORRUPT)/.test(code);
-    const reason = damaged ? "it is not an intact SQLite database" : (error as Error).message;
+    const reason = damaged ? NOT_INTACT : (error as Error).message;
     const exit = code.startsWith("SQLITE_BUSY") ? EXIT.inUse : EXIT.cannotCreate;
     throw new StartError(exit, `Database ${path} cannot be used: ${reason} (${code}).`);
   }

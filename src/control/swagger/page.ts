@@ -61,7 +61,6 @@ export function signInPage(): Response {
     <meta name="color-scheme" content="light dark" />
     <title>Gateway: sign in</title>
     ${ICON}
-    ${NARROW}
     <style>
         main { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 18vh auto; padding: 0 1rem }
         input, button { font: inherit; padding: .4rem .6rem; box-sizing: border-box }
