@@ -4,7 +4,7 @@
 
 import type { ResponseHead } from "./response-head.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
-import type { RawEnd, RawListener } from "./wire.ts";
+import type { RawEnd, RawListener } from "./raw-end.ts";
 
 export type CallFailure =
   /** A kept connection was closed before any byte of an answer: nothing says that the backend saw the
@@ -78,10 +78,10 @@ export class Call {
 
   /** Holds the answer's body back, but for what has been read already. */
   pause(): void {
-    this.#connection?.pauseRaw();
+    this.#connection?.pause();
   }
   resume(): void {
-    this.#connection?.resumeRaw();
+    this.#connection?.resume();
   }
 
   /** Gives the request up; its connection is closed. */

@@ -1,29 +1,27 @@
 // One downstream connection: heads, bodies and answers of its requests, one after another. Written by
 // the socket's events, the wheel and the exchange in progress. Always holds: at most one exchange
-// is in progress; bytes behind it wait in `#held`, bounded by pausing the socket.
+// is in progress; bytes behind it wait in `#reader`, bounded by pausing the socket.
 
 import { normalizeAddress } from "../../shared/address.ts";
-import { pieces } from "../sockets/pieces.ts";
-import { LF } from "./bytes.ts";
-import { Deadline, type DeadlineOwner } from "./deadlines.ts";
+import { ClientPace } from "./client-pace.ts";
+import type { DeadlineOwner } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
 import { DONE, MORE } from "./fields.ts";
 import type { Dial } from "./handover.ts";
-import { Incoming } from "./incoming.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { writeRefusal } from "./own-answers.ts";
-import { Progress } from "./progress.ts";
-import { type BodyConsumer, RequestBody } from "./request-body.ts";
-import { RequestHead } from "./request-head.ts";
+import type { BodyConsumer, RequestBody } from "./request-body.ts";
+import type { RequestHead } from "./request-head.ts";
+import { type RawEnd, type RawListener, WireEnd } from "./raw-end.ts";
+import { RequestReader } from "./request-reader.ts";
 import type { ServerState } from "./server.ts";
 import { Tunnel } from "./tunnel.ts";
-import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
+import { type RawSocket, Wire } from "./wire.ts";
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 const NOTHING = Buffer.alloc(0);
 /** Bytes of a body nobody wanted that are read away to keep the connection. */
 const WORTH_DISCARDING = 65_536;
-const PROGRESS_CHECK_MS = 1000;
 
 /** What a connection is doing. */
 enum Doing {
@@ -40,24 +38,17 @@ enum Doing {
   CLOSED,
 }
 
-export class Connection implements DeadlineOwner, RawEnd {
+export class Connection implements DeadlineOwner {
   readonly wire: Wire;
-  readonly head = new RequestHead();
-  readonly body = new RequestBody();
   readonly peerAddress: string;
-  readonly deadline = new Deadline(this);
+  readonly head: RequestHead;
+  readonly body: RequestBody;
   readonly #server: ServerState;
-  readonly #progress: Progress;
+  readonly #reader: RequestReader;
+  readonly #pace: ClientPace;
   #doing = Doing.HEAD;
   #exchange: Exchange | null = null;
   #raw: RawListener | null = null;
-  readonly #held = new Incoming();
-  /** What part of the body was last handed out from. */
-  #bodyIn: Buffer = NOTHING;
-  /** Parts of these bytes may have been kept when their exchange was over. */
-  #keptIn: Buffer = NOTHING;
-  /** The head in #held was looked at and is incomplete. */
-  #partial = false;
   #running = false;
   /** The answer in progress is the connection's last. */
   #last = false;
@@ -70,8 +61,11 @@ export class Connection implements DeadlineOwner, RawEnd {
     // Once a connection instead of once a request.
     this.peerAddress = normalizeAddress(peerAddress);
     this.#server = server;
-    this.#progress = new Progress(server.limits);
-    server.deadlines.set(this.deadline, server.limits.headMs);
+    this.#reader = new RequestReader(server.limits.head);
+    this.head = this.#reader.head;
+    this.body = this.#reader.body;
+    this.#pace = new ClientPace(this, server, this.wire, this.body);
+    this.#pace.forHead();
   }
 
   get writer(): MessageWriter {
@@ -83,17 +77,7 @@ export class Connection implements DeadlineOwner, RawEnd {
   onData(bytes: Buffer, end: number): void {
     if (this.#doing === Doing.RAW) return this.#raw!.onRaw(bytes, 0, end);
     if (this.#doing >= Doing.LINGER) return;
-    const moved = this.#held.add(bytes, end);
-    if (this.#partial) {
-      // Only a head that is still being read moves; a complete one stays where its bytes are.
-      if (this.head.bytes !== this.#held.bytes) this.head.rebase(this.#held.bytes, moved);
-      // A head that drips is looked at again when a line may have ended, not for every byte.
-      const size = this.#held.size;
-      const line = this.#held.bytes.indexOf(LF, this.#held.to - end);
-      const ended = line >= 0 && line < this.#held.to;
-      if (size <= this.#server.limits.head.head && !ended) return;
-    }
-    this.#run();
+    if (this.#reader.add(bytes, end)) this.#run();
   }
 
   onDrain(): void {
@@ -109,17 +93,12 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (this.#doing === Doing.RAW) return this.#raw!.onRawEnd();
     if (this.#waits) return;
     // What came before its end and waits to be read may be the rest of the body, or more requests.
-    const unread = this.#held.size > 0;
-    if (this.#doing === Doing.HEAD && unread && !this.#partial) return;
+    const unread = this.#reader.size > 0;
+    if (this.#doing === Doing.HEAD && unread && !this.#reader.partial) return;
     if (this.#doing !== Doing.EXCHANGE) return this.#linger();
     if (!this.body.complete && !unread) return this.#close();
-    this.#watchEnded();
-  }
-
-  /** The client is gone or has only ended its direction: `#stillThere` finds out which. */
-  #watchEnded(): void {
-    this.#progress.start(0, this.wire.sent);
-    this.#watch(this.#server.limits.halfCloseMs);
+    // It is gone or has only ended its direction: `#stillThere` finds out which.
+    this.#pace.forHalfClosed();
   }
 
   onClose(): void {
@@ -128,15 +107,38 @@ export class Connection implements DeadlineOwner, RawEnd {
   }
 
   onDeadline(): void {
-    const { limits } = this.#server;
     if (this.#doing === Doing.RAW) return this.#close();
-    if (this.#waits) return this.#watch(PROGRESS_CHECK_MS);
+    if (this.#waits) return this.#pace.forWaiting();
     const writing = this.wire.queued > 0;
     if (this.#doing === Doing.EXCHANGE || this.#doing === Doing.DISCARD || writing) {
-      return this.#checkProgress();
+      return this.#checkPace();
     }
-    if (this.#doing !== Doing.HEAD || !this.#partial) return this.#close();
-    this.refuse(408, `a request head that took longer than ${limits.headMs} ms`);
+    if (this.#doing !== Doing.HEAD || !this.#reader.partial) return this.#close();
+    const { headMs } = this.#server.limits;
+    this.refuse(408, `a request head that took longer than ${headMs} ms`);
+  }
+
+  #checkPace(): void {
+    const answering = this.#exchange !== null && this.#exchange.status !== 0;
+    const pace = this.#pace.check(answering, this.#doing < Doing.LINGER);
+    if (pace === "silent") return this.#stillThere();
+    if (pace === "stuck") this.wire.destroy();
+    if (pace === "stuck" || (pace === "slow" && this.#doing === Doing.DISCARD))
+      return this.#close();
+    if (pace === "slow") return this.refuse(408, "a request body that came too slowly");
+    if (this.#doing === Doing.HEAD && !this.#pace.runs) this.#pace.forNextRequest();
+  }
+
+  /**
+   * Of a client that ended its direction only writing to it shows whether it still reads: a socket
+   * that nobody has any more answers with a reset. `100 Continue` may be sent unasked and is then
+   * skipped (RFC 9110 §15.2.1). Where it cannot be sent, who is quiet counts as gone.
+   */
+  #stillThere(): void {
+    const waiting = this.#exchange !== null && this.#exchange.status === 0;
+    if (!waiting || this.head.minor === 0) return this.#close();
+    this.wire.write(CONTINUE, 0, CONTINUE.length, false);
+    this.#pace.forSignOfLife();
   }
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -145,11 +147,12 @@ export class Connection implements DeadlineOwner, RawEnd {
   #run(): void {
     if (this.#running) return;
     this.#running = true;
-    while (this.#held.size > 0 && this.#step());
+    const reader = this.#reader;
+    while (reader.size > 0 && this.#step());
     this.#running = false;
     if (this.#doing >= Doing.LINGER) return;
-    if (this.wire.ended && this.#held.size === 0 && this.#lacksBody) return this.#close();
-    if (this.#held.size > this.#server.limits.buffered) this.wire.pause();
+    if (this.wire.ended && reader.size === 0 && this.#lacksBody) return this.#close();
+    if (reader.size > this.#server.limits.buffered) this.wire.pause();
     else if (!this.body.paused || this.body.complete) this.wire.resume();
   }
 
@@ -166,7 +169,7 @@ export class Connection implements DeadlineOwner, RawEnd {
   /** A request of it is here and must not begin. */
   get #waits(): boolean {
     if (this.#doing === Doing.PASSING) return true;
-    return this.#doing === Doing.HEAD && this.#held.size > 0 && this.#server.holding;
+    return this.#doing === Doing.HEAD && this.#reader.size > 0 && this.#server.holding;
   }
 
   /** In the middle of a body, or before it. */
@@ -182,7 +185,7 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   async #passOn(dial: Dial): Promise<void> {
     this.#doing = Doing.PASSING;
-    this.#server.deadlines.clear(this.deadline);
+    this.#pace.stop();
     const outgoing = await dial(this.peerAddress);
     // The client may have left meanwhile.
     if (this.#doing !== Doing.PASSING) return outgoing?.destroyRaw();
@@ -195,49 +198,35 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   /** It was not parsed here, as that would have been the successor's; now its method matters. */
   #refuseWaiting(): void {
-    const { bytes, from, to } = this.#held;
-    this.head.reset(from);
-    this.head.parse(bytes, to, this.#server.limits.head);
+    this.#reader.readHead();
     this.refuse(503, "no gateway to pass it on to");
   }
 
   #readHead(): boolean {
-    const { head } = this;
-    const { limits, deadlines } = this.#server;
-    if (!this.#partial) head.reset(this.#held.from);
-    const verdict = head.parse(this.#held.bytes, this.#held.to, limits.head);
-    if (verdict === MORE && this.wire.ended) {
-      // The rest will never come.
-      this.#linger();
-      return false;
+    const reader = this.#reader;
+    const began = !reader.partial;
+    const verdict = reader.readHead();
+    if (verdict === DONE) {
+      this.#start();
+      return true;
     }
-    if (verdict === MORE) {
-      if (!this.#partial) deadlines.set(this.deadline, limits.headMs);
-      this.#partial = true;
-      return false;
-    }
-    this.#partial = false;
-    if (verdict !== DONE) {
-      this.refuse(verdict, head.fault);
-      return false;
-    }
-    this.#held.from = head.end;
-    this.#start();
-    return true;
+    // The rest will never come.
+    if (verdict === MORE && this.wire.ended) this.#linger();
+    else if (verdict !== MORE) this.refuse(verdict, this.head.fault);
+    else if (began) this.#pace.forHead();
+    return false;
   }
 
   #start(): void {
-    const { deadlines, handler } = this.#server;
-    deadlines.clear(this.deadline);
-    if (this.wire.ended) this.#watchEnded();
-    this.body.reset(this.head.length);
+    this.#pace.stop();
+    if (this.wire.ended) this.#pace.forHalfClosed();
     this.#last = !this.head.keepAlive || this.#server.draining;
     this.#doing = Doing.EXCHANGE;
     const exchange = new Exchange(this);
     this.#exchange = exchange;
     this.#server.requests++;
     try {
-      handler(exchange);
+      this.#server.handler(exchange);
     } catch (error) {
       this.#server.onError(error);
       if (exchange.status === 0) this.refuse(500, "");
@@ -248,15 +237,7 @@ export class Connection implements DeadlineOwner, RawEnd {
   #readBody(): boolean {
     const { body } = this;
     if (!body.wanted) return false;
-    const held = this.#held;
-    const { bytes } = held;
-    if (body.consumer !== null) this.#bodyIn = bytes;
-    held.from = body.feed(bytes, held.from, held.to);
-    // The head lies in the first of them, and is read on.
-    if (held.size === 0 && bytes !== this.head.bytes) {
-      held.clear();
-      body.consumer?.onBodyRead?.(bytes);
-    }
+    this.#reader.readBody();
     if (body.fault !== "") {
       if (this.#doing === Doing.DISCARD) this.#linger();
       else this.refuse(400, body.fault);
@@ -279,21 +260,17 @@ export class Connection implements DeadlineOwner, RawEnd {
     if (this.head.length > most) return consumer.onTooLarge?.();
     body.consumer = consumer;
     body.most = most;
-    if (this.head.expectsContinue && this.#held.size === 0 && this.#exchange!.status === 0) {
+    if (this.head.expectsContinue && this.#reader.size === 0 && this.#exchange!.status === 0) {
       this.wire.write(CONTINUE, 0, CONTINUE.length, false);
     }
     this.head.expectsContinue = false;
-    this.#progress.start(body.taken, this.wire.sent);
-    this.#watch(PROGRESS_CHECK_MS);
+    this.#pace.forBytes();
     this.#run();
   }
   takeBody(): Buffer<ArrayBuffer> | null {
-    const { body } = this;
-    const { bytes, from, size } = this.#held;
-    if (!body.takeWhole(size)) return null;
-    this.head.expectsContinue = false;
-    this.#held.from = from + body.taken;
-    return bytes.subarray(from, from + body.taken) as Buffer<ArrayBuffer>;
+    const bytes = this.#reader.takeBody();
+    if (bytes !== null) this.head.expectsContinue = false;
+    return bytes;
   }
   pauseBody(): void {
     this.body.paused = true;
@@ -308,16 +285,13 @@ export class Connection implements DeadlineOwner, RawEnd {
   /** Whether the connection goes on after this answer; `mustClose`: only its end ends the body. */
   staysOpen(mustClose: boolean): boolean {
     const unread = this.head.expectsContinue || this.body.left > WORTH_DISCARDING;
-    const passed = this.passing && this.#held.size === 0;
+    const passed = this.passing && this.#reader.size === 0;
     if (mustClose || unread || passed || this.#server.draining) this.#last = true;
     return !this.#last;
   }
 
   watchWriting(): void {
-    if (this.deadline.due === Infinity) {
-      this.#progress.start(this.body.taken, this.wire.sent);
-      this.#watch(PROGRESS_CHECK_MS);
-    }
+    if (!this.#pace.runs) this.#pace.forBytes();
   }
 
   completed(): void {
@@ -330,8 +304,7 @@ export class Connection implements DeadlineOwner, RawEnd {
     this.body.paused = false;
     this.body.discarding = true;
     this.#doing = Doing.DISCARD;
-    this.#progress.start(this.body.taken, this.wire.sent);
-    this.#watch(PROGRESS_CHECK_MS);
+    this.#pace.forBytes();
     this.#run();
   }
 
@@ -345,32 +318,22 @@ export class Connection implements DeadlineOwner, RawEnd {
     this.#exchange = null;
     this.#doing = Doing.RAW;
     this.#raw = listener;
-    this.#server.deadlines.clear(this.deadline);
-    if (this.#server.draining) this.#watch(this.#server.limits.tunnelDrainMs);
+    this.#pace.stop();
+    if (this.#server.draining) this.#pace.forTunnelToEnd();
     this.wire.resume();
-    const { bytes, from, to } = this.#held;
-    this.#held.clear();
-    if (from < to) listener.onRaw(bytes, from, to);
+    this.#reader.handRest(listener);
     if (this.wire.ended) listener.onRawEnd();
-    return this;
+    return new WireEnd(this.wire, () => this.#close());
   }
 
   // ── after an answer ──────────────────────────────────────────────────────────────────────────
 
   #next(): void {
     this.#doing = Doing.HEAD;
-    if (this.#bodyIn !== NOTHING) {
-      if (this.body.consumer?.keepsNothing !== true) this.#keptIn = this.#bodyIn;
-      this.#bodyIn = NOTHING;
-    }
-    if (this.#held.size === 0) {
-      // Nobody looks at a head whose exchange is over; parts of a body may have been kept.
-      if (this.#held.bytes !== this.#keptIn) pieces.giveBack(this.#held.bytes);
-      this.#keptIn = NOTHING;
-      this.#held.clear();
-      if (this.wire.ended || this.#server.draining) return this.#linger();
-    }
-    this.#server.deadlines.set(this.deadline, this.#server.limits.idleMs);
+    this.#reader.next();
+    const last = this.wire.ended || this.#server.draining;
+    if (last && this.#reader.size === 0) return this.#linger();
+    this.#pace.forNextRequest();
     this.#run();
   }
 
@@ -394,20 +357,19 @@ export class Connection implements DeadlineOwner, RawEnd {
   #linger(): void {
     if (this.#doing >= Doing.LINGER) return;
     this.#doing = Doing.LINGER;
-    this.#held.clear();
+    this.#reader.clear();
     if (this.wire.queued === 0 && this.wire.ended) return this.#close();
     this.wire.resume();
     this.wire.shutdown();
-    this.#progress.start(0, this.wire.sent);
-    this.#server.deadlines.set(this.deadline, this.#server.limits.lingerMs);
+    this.#pace.forParting();
   }
 
   #close(): void {
     if (this.#doing === Doing.CLOSED) return;
     const raw = this.#doing === Doing.RAW ? this.#raw : null;
     this.#doing = Doing.CLOSED;
-    this.#held.clear();
-    this.#server.deadlines.remove(this.deadline);
+    this.#reader.clear();
+    this.#pace.end();
     this.wire.close();
     this.#server.closed(this);
     const exchange = this.#exchange;
@@ -418,76 +380,13 @@ export class Connection implements DeadlineOwner, RawEnd {
 
   /** For a drain: ends it if it does nothing; a new one may still send its first request. */
   closeIdle(): void {
-    if (this.#doing === Doing.RAW) return this.#watch(this.#server.limits.tunnelDrainMs);
-    if (this.#doing !== Doing.HEAD || this.#partial) return;
+    if (this.#doing === Doing.RAW) return this.#pace.forTunnelToEnd();
+    if (this.#doing !== Doing.HEAD || this.#reader.partial) return;
     if (this.#answered > 0) this.#linger();
-    else this.#watch(this.#server.limits.halfCloseMs);
+    else this.#pace.forLastRequest();
   }
   /** Ends it whatever it does. */
   closeNow(): void {
-    this.#close();
-  }
-
-  // ── deadlines ────────────────────────────────────────────────────────────────────────────────
-
-  #watch(delayMs: number): void {
-    this.#server.deadlines.set(this.deadline, delayMs);
-  }
-
-  #checkProgress(): void {
-    const writing = this.wire.queued > 0;
-    // Who reads an answer may have stopped sending because of it (RFC 9112 §9.5).
-    const answering = this.#exchange !== null && this.#exchange.status !== 0;
-    const reading = this.body.wanted && this.#doing < Doing.LINGER && !(answering && writing);
-    if (this.wire.ended && this.body.complete && !writing) {
-      if (!this.#progress.sentSince(this.wire.sent)) return this.#stillThere();
-    }
-    if (answering && reading && this.#progress.sentSince(this.wire.sent)) {
-      this.#progress.start(this.body.taken, this.wire.sent);
-      return this.#watch(PROGRESS_CHECK_MS);
-    }
-    const late = this.#progress.check(
-      PROGRESS_CHECK_MS,
-      reading ? this.body.taken : -1,
-      writing ? this.wire.sent : -1,
-    );
-    if (late === "write") this.wire.destroy();
-    if (late === "write" || (late === "read" && this.#doing === Doing.DISCARD))
-      return this.#close();
-    if (late === "read") return this.refuse(408, "a request body that came too slowly");
-    if (reading || writing || !this.body.complete) this.#watch(PROGRESS_CHECK_MS);
-    else if (this.wire.ended) this.#watch(this.#server.limits.halfCloseMs);
-    else if (this.#doing === Doing.HEAD) this.#watch(this.#server.limits.idleMs);
-  }
-
-  /**
-   * Of a client that ended its direction only writing to it shows whether it still reads: a socket
-   * that nobody has any more answers with a reset. `100 Continue` may be sent unasked and is then
-   * skipped (RFC 9110 §15.2.1). Where it cannot be sent, who is quiet counts as gone.
-   */
-  #stillThere(): void {
-    const waiting = this.#exchange !== null && this.#exchange.status === 0;
-    if (!waiting || this.head.minor === 0) return this.#close();
-    this.wire.write(CONTINUE, 0, CONTINUE.length, false);
-    this.#watch(this.#server.limits.halfCloseAgainMs);
-  }
-
-  // ── RawEnd ───────────────────────────────────────────────────────────────────────────────────
-
-  writeRaw(bytes: Buffer, start: number, end: number): boolean {
-    return this.wire.write(bytes, start, end, false);
-  }
-  pauseRaw(): void {
-    this.wire.pause();
-  }
-  resumeRaw(): void {
-    this.wire.resume();
-  }
-  endRaw(): void {
-    this.wire.shutdown();
-  }
-  destroyRaw(): void {
-    this.wire.destroy();
     this.#close();
   }
 }

@@ -8,9 +8,9 @@ import { dateLine } from "./date.ts";
 import { CHUNKED_LINE, CONTENT_LENGTH, UPGRADE_LINE } from "./framing-lines.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import { Phrase } from "./phrase.ts";
+import type { RawEnd, RawListener } from "./raw-end.ts";
 import type { BodyConsumer } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
-import type { RawEnd, RawListener } from "./wire.ts";
 
 export interface ExchangeOwner {
   /** What `write` had to keep has gone out. */

@@ -5,7 +5,8 @@
 
 import type { Socket } from "bun";
 import type { HandoverTarget } from "../../shared/messages.ts";
-import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
+import { type RawEnd, type RawListener, WireEnd } from "./raw-end.ts";
+import { type RawSocket, Wire } from "./wire.ts";
 
 const LOOPBACK = "127.0.0.1";
 /** A secret of 64 characters, a space, an address of at most 45, a line feed. */
@@ -46,12 +47,14 @@ export function dialTo({ ports, secret }: HandoverTarget): Dial {
 }
 
 /** The connection to the successor: bytes both ways. */
-export class Outgoing implements RawEnd {
+export class Outgoing extends WireEnd {
   readonly #wire: Wire;
   #listener: RawListener | null = null;
 
   constructor(socket: RawSocket) {
-    this.#wire = new Wire(socket);
+    const wire = new Wire(socket);
+    super(wire);
+    this.#wire = wire;
   }
 
   /** Null when it is gone already. */
@@ -74,22 +77,6 @@ export class Outgoing implements RawEnd {
   onClose(): void {
     if (!this.#wire.closed) this.#wire.onClosed();
     this.#listener?.onRawClose();
-  }
-
-  writeRaw(bytes: Buffer, start: number, end: number): boolean {
-    return this.#wire.write(bytes, start, end, false);
-  }
-  pauseRaw(): void {
-    this.#wire.pause();
-  }
-  resumeRaw(): void {
-    this.#wire.resume();
-  }
-  endRaw(): void {
-    this.#wire.shutdown();
-  }
-  destroyRaw(): void {
-    this.#wire.destroy();
   }
 }
 

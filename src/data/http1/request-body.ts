@@ -1,9 +1,8 @@
-// The body of the request that a connection is at: takes raw bytes, undoes the framing, hands the body
-// to whoever asked for it, and stops when that one cannot take more. Written by the connection.
-// Always holds: no byte behind the body's end is taken, and none is handed out while paused.
+// The body of the request that a connection is at: takes raw bytes, hands the body to whoever asked for
+// it, and stops when that one cannot take more. Written by the connection.
+// Always holds: none is handed out while paused.
 
-import { CHUNK_DATA, CHUNK_DONE, CHUNK_FAULT, CHUNK_MORE, ChunkedDecoder } from "./chunked.ts";
-import { CHUNKED } from "./message-length.ts";
+import { BODY_FAULT, BODY_MORE, BodyDecoder } from "./body-decoder.ts";
 
 export interface BodyConsumer {
   /**
@@ -29,11 +28,7 @@ export class RequestBody {
   most = Infinity;
   /** Bytes taken so far, framing included. */
   taken = 0;
-  /** Why the body cannot be read on; empty while it can. */
-  fault = "";
-  #chunked = false;
-  #left = 0;
-  #decoder: ChunkedDecoder | null = null;
+  readonly #decoder = new BodyDecoder();
 
   reset(length: number): void {
     this.complete = length === 0;
@@ -41,12 +36,12 @@ export class RequestBody {
     this.consumer = null;
     this.most = Infinity;
     this.taken = 0;
-    this.fault = "";
-    this.#chunked = length === CHUNKED;
-    this.#left = length;
-    if (!this.#chunked) return;
-    this.#decoder ??= new ChunkedDecoder();
-    this.#decoder.reset();
+    this.#decoder.reset(length);
+  }
+
+  /** Why the body cannot be read on; empty while it can. */
+  get fault(): string {
+    return this.#decoder.fault;
   }
 
   /** Whether bytes of the body are being waited for. */
@@ -56,54 +51,37 @@ export class RequestBody {
 
   /** Bytes still to come; Infinity when nobody knows. */
   get left(): number {
-    if (this.complete) return 0;
-    return this.#chunked ? Infinity : this.#left;
+    return this.complete ? 0 : this.#decoder.left;
   }
 
   /** Whether nobody has asked for it, and it is `available` bytes or less: then it is complete now. */
   takeWhole(available: number): boolean {
     const untouched = this.consumer === null && !this.discarding && this.taken === 0;
-    if (this.complete || this.#chunked || !untouched || this.#left > available) return false;
+    const { left } = this;
+    if (this.complete || !untouched || left > available) return false;
     this.complete = true;
-    this.taken = this.#left;
+    this.taken = left;
     return true;
   }
 
   /** Takes what it can of [from, to); the first byte it did not take. */
   feed(bytes: Buffer, from: number, to: number): number {
-    const next = this.#chunked
-      ? this.#feedChunks(bytes, from, to)
-      : this.#feedPlain(bytes, from, to);
+    const next = this.#feed(bytes, from, to);
     this.taken += next - from;
     return next;
   }
 
-  #feedPlain(bytes: Buffer, from: number, to: number): number {
-    const end = from + Math.min(to - from, this.#left);
-    this.#left -= end - from;
-    if (this.#left === 0) this.complete = true;
-    this.consumer?.onBody(bytes, from, end, this.complete);
-    return end;
-  }
-
-  #feedChunks(bytes: Buffer, from: number, to: number): number {
-    const decoder = this.#decoder!;
+  #feed(bytes: Buffer, from: number, to: number): number {
+    const decoder = this.#decoder;
     decoder.next = from;
     while (this.wanted) {
       const result = decoder.decode(bytes, to);
       if (decoder.announced > this.most && this.consumer !== null) return this.#tooLarge(to);
-      if (result === CHUNK_DATA) {
-        this.complete = decoder.takeEnd(bytes, to);
-        this.consumer?.onBody(bytes, decoder.dataStart, decoder.dataEnd, this.complete);
-        continue;
-      }
-      if (result === CHUNK_FAULT) this.fault = decoder.fault;
-      if (result === CHUNK_DONE) {
-        this.complete = true;
-        this.consumer?.onBody(bytes, to, to, true);
-      }
-      if (result !== CHUNK_MORE) break;
-      return to;
+      if (result === BODY_FAULT) break;
+      if (result === BODY_MORE) return to;
+      const { start, end, complete } = decoder;
+      this.complete = complete;
+      this.consumer?.onBody(bytes, start, end, complete);
     }
     return decoder.next;
   }

@@ -1,7 +1,7 @@
 // Two connections that left HTTP, joined: bytes both ways, each direction held back while the other side
 // cannot take more, ended separately, destroyed together.
 
-import type { RawEnd, RawListener } from "./wire.ts";
+import type { RawEnd, RawListener } from "./raw-end.ts";
 
 /** One direction's listener: what `from` sends goes to the other side's `end`. */
 class Half implements RawListener {

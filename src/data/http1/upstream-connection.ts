@@ -3,15 +3,15 @@
 // not a byte is left over; anything that comes while no call is in progress closes it.
 
 import type { Socket } from "bun";
+import { BODY_FAULT, BODY_MORE, BodyDecoder } from "./body-decoder.ts";
 import type { Call, CallFailure } from "./call.ts";
-import { CHUNK_DATA, CHUNK_DONE, CHUNK_FAULT, CHUNK_MORE, ChunkedDecoder } from "./chunked.ts";
 import { Deadline, type DeadlineOwner } from "./deadlines.ts";
 import { DONE, MORE } from "./fields.ts";
 import { Incoming } from "./incoming.ts";
-import { CHUNKED, UNTIL_CLOSE } from "./message-length.ts";
+import { type RawEnd, type RawListener, WireEnd } from "./raw-end.ts";
 import { ResponseHead } from "./response-head.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
-import { type RawEnd, type RawListener, type RawSocket, Wire } from "./wire.ts";
+import { type RawSocket, Wire } from "./wire.ts";
 
 enum Doing {
   CONNECTING,
@@ -25,7 +25,7 @@ enum Doing {
 /** Interim answers before the final one; more is a backend gone mad. */
 const MAX_INTERIM = 32;
 
-export class UpstreamConnection implements DeadlineOwner, RawEnd {
+export class UpstreamConnection implements DeadlineOwner {
   readonly deadline = new Deadline(this);
   readonly #pool: UpstreamPool;
   readonly #head = new ResponseHead();
@@ -34,9 +34,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
   #doing = Doing.CONNECTING;
   #call: Call | null = null;
   #raw: RawListener | null = null;
-  #decoder: ChunkedDecoder | null = null;
-  /** Bytes of the answer's body still to come, or CHUNKED, UNTIL_CLOSE. */
-  #left = 0;
+  readonly #body = new BodyDecoder();
   /** The answer may be quiet for as long as it likes. */
   #eventStream = false;
   #interim = 0;
@@ -97,6 +95,16 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
 
   release(bytes: Buffer): void {
     this.#wire?.release(bytes);
+  }
+
+  /** Holds the answer's body back, but for what has been read already. */
+  pause(): void {
+    this.#wire?.pause();
+    if (this.#doing === Doing.BODY) this.#watchBody();
+  }
+  resume(): void {
+    this.#wire?.resume();
+    if (this.#doing === Doing.BODY) this.#watchBody();
   }
 
   // ── events of the socket ──────────────────────────────────────────────────────────────────────
@@ -173,10 +181,16 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     else if (this.#call !== null && !this.#call.sent) this.#call.owner.onCallDrain();
   }
 
+  /** Bun's own; the connection's end is reported after it. */
+  onError(): void {
+    this.#wire?.destroy();
+    this.#close();
+  }
+
   onEnd(): void {
     if (this.#wire !== null) this.#wire.ended = true;
     if (this.#doing === Doing.RAW) return this.#raw!.onRawEnd();
-    if (this.#doing === Doing.BODY && this.#left === UNTIL_CLOSE) {
+    if (this.#doing === Doing.BODY && this.#body.untilClose) {
       const call = this.#release();
       call.owner.onAnswerBody(this.#held.bytes, 0, 0, true);
       return;
@@ -255,11 +269,7 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
       return call.owner.onAnswer(head, bytes, from, from, false);
     }
     this.#doing = Doing.BODY;
-    this.#left = head.length;
-    if (this.#left === CHUNKED) {
-      this.#decoder ??= new ChunkedDecoder();
-      this.#decoder.reset();
-    }
+    this.#body.reset(head.length);
     this.#readBody(bytes, from, to, head);
     if (this.#call === call && this.#doing === Doing.BODY) {
       this.#eventStream = isEventStream(head);
@@ -278,31 +288,19 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     else this.#pool.deadlines.set(this.deadline, this.#pool.limits.silentMs);
   }
 
-  /** `head`: the answer's head goes out with the first piece. */
-  #readBody(bytes: Buffer, from: number, to: number, head: ResponseHead | null = null): void {
-    if (this.#left === CHUNKED) return this.#readChunks(bytes, from, to, head);
-    if (this.#left === UNTIL_CLOSE) return this.#deliver(head, bytes, from, to, false);
-    const end = from + Math.min(to - from, this.#left);
-    this.#left -= end - from;
-    if (this.#left === 0) this.#complete(head, bytes, from, end, end === to);
-    else this.#deliver(head, bytes, from, end, false);
-  }
-
-  #readChunks(bytes: Buffer, from: number, to: number, first: ResponseHead | null): void {
-    const decoder = this.#decoder!;
+  /** `first`: the answer's head, which goes out with the first piece. */
+  #readBody(bytes: Buffer, from: number, to: number, first: ResponseHead | null = null): void {
+    const body = this.#body;
     const call = this.#call;
     let head = first;
-    decoder.next = from;
+    body.next = from;
     for (;;) {
-      const result = decoder.decode(bytes, to);
-      if (result === CHUNK_MORE) break;
-      if (result === CHUNK_FAULT) return this.#fail("truncated", decoder.fault);
-      const { dataStart, dataEnd } = decoder;
-      if (result === CHUNK_DONE) return this.#complete(head, bytes, to, to, decoder.next === to);
-      if (result === CHUNK_DATA && decoder.takeEnd(bytes, to)) {
-        return this.#complete(head, bytes, dataStart, dataEnd, decoder.next === to);
-      }
-      this.#deliver(head, bytes, dataStart, dataEnd, false);
+      const result = body.decode(bytes, to);
+      if (result === BODY_MORE) break;
+      if (result === BODY_FAULT) return this.#fail("truncated", body.fault);
+      const { start, end } = body;
+      if (body.complete) return this.#complete(head, bytes, start, end, body.next === to);
+      this.#deliver(head, bytes, start, end, false);
       head = null;
       // The owner may have cancelled, and the connection is gone.
       if (this.#call !== call) return;
@@ -385,35 +383,18 @@ export class UpstreamConnection implements DeadlineOwner, RawEnd {
     raw?.onRawClose();
   }
 
-  // ── RawEnd ───────────────────────────────────────────────────────────────────────────────────
+  // ── an answer that left HTTP ─────────────────────────────────────────────────────────────────
 
   takeOver(listener: RawListener): RawEnd {
     this.#call = null;
     this.#doing = Doing.RAW;
-    this.#wire!.socket.keep?.();
+    const wire = this.#wire!;
+    wire.socket.keep?.();
     this.#raw = listener;
     const { bytes, from, to } = this.#held;
     this.#held.clear();
     if (from < to) listener.onRaw(bytes, from, to);
-    return this;
-  }
-  writeRaw(bytes: Buffer, start: number, end: number): boolean {
-    return this.#wire!.write(bytes, start, end, false);
-  }
-  pauseRaw(): void {
-    this.#wire?.pause();
-    if (this.#doing === Doing.BODY) this.#watchBody();
-  }
-  resumeRaw(): void {
-    this.#wire?.resume();
-    if (this.#doing === Doing.BODY) this.#watchBody();
-  }
-  endRaw(): void {
-    this.#wire!.shutdown();
-  }
-  destroyRaw(): void {
-    this.#wire?.destroy();
-    this.#close();
+    return new WireEnd(wire, () => this.#close());
   }
 }
 

@@ -58,7 +58,7 @@ const HANDLERS: Bun.SocketHandler<Carried> = {
   drain: (socket) => socket.data?.onDrain(),
   end: (socket) => socket.data?.onEnd(),
   close: (socket, error) => socket.data?.onClose(error),
-  error: (socket) => socket.data?.destroyRaw(),
+  error: (socket) => socket.data?.onError(),
   connectError: (socket, error) => socket.data?.onConnectError(codeOf(error)),
 };
 const TLS_HANDLERS: Bun.SocketHandler<Carried> = {

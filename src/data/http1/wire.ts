@@ -164,22 +164,3 @@ function free(bytes: Buffer): void {
   if (pieces.giveBack(bytes)) return;
   (bytes.buffer as ArrayBuffer).transfer(0);
 }
-
-/** One end of a connection that left HTTP: bytes both ways until both directions end. */
-export interface RawEnd {
-  /** False: wait for `onRawDrain`. The bytes must not change afterwards. */
-  writeRaw(bytes: Buffer, start: number, end: number): boolean;
-  pauseRaw(): void;
-  resumeRaw(): void;
-  /** Ends the direction we write. */
-  endRaw(): void;
-  destroyRaw(): void;
-}
-export interface RawListener {
-  onRaw(bytes: Buffer, start: number, end: number): void;
-  onRawDrain(): void;
-  /** The peer ended its direction. */
-  onRawEnd(): void;
-  /** The connection is gone in both directions. */
-  onRawClose(): void;
-}
