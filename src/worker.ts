@@ -12,7 +12,7 @@ import { CONTROL_PREFIXES } from "./control/routes.ts";
 import { Collection } from "./data/collection.ts";
 import { createFront } from "./data/front.ts";
 import { DeadlineWheel, TICK_MS } from "./data/http1/deadlines.ts";
-import { asPassage, asRequest, type Passage } from "./data/http1/fetch-adapter.ts";
+import { asPassage, asRequest, type Passage } from "./data/http1/passage.ts";
 import { type HttpServer, listenHttp, type OnRefused } from "./data/http1/server.ts";
 import { UsageStandIn } from "./control/usage/stand-in.ts";
 import { type AccessLog, createAccessLog } from "./data/proxy/access-log.ts";

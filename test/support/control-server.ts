@@ -8,7 +8,7 @@ import { ROUTING } from "../../src/control/routing.ts";
 import { createFront } from "../../src/data/front.ts";
 import { DeadlineWheel } from "../../src/data/http1/deadlines.ts";
 import type { Exchange } from "../../src/data/http1/exchange.ts";
-import { asRequest, type Passage } from "../../src/data/http1/fetch-adapter.ts";
+import { asRequest, type Passage } from "../../src/data/http1/passage.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
 import { LineTurns } from "../../src/shared/line-turns.ts";
 import type { LogFields, Logger } from "../../src/shared/log.ts";

@@ -5,7 +5,7 @@ import { Elysia } from "elysia";
 import { ROUTING } from "../../src/control/routing.ts";
 import { createFront, type Transport } from "../../src/data/front.ts";
 import { DeadlineWheel, TICK_MS } from "../../src/data/http1/deadlines.ts";
-import { asPassage, asRequest } from "../../src/data/http1/fetch-adapter.ts";
+import { asPassage, asRequest } from "../../src/data/http1/passage.ts";
 import type { ServerLimits } from "../../src/data/http1/limits.ts";
 import { listenHttp } from "../../src/data/http1/server.ts";
 import type { Adoption } from "../../src/data/sockets/adoption.ts";

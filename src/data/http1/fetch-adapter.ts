@@ -9,66 +9,18 @@ import { dateLine } from "./date.ts";
 import { Phrase } from "./phrase.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { reasonOf } from "./reasons.ts";
-import type { MessageWriter } from "./message-writer.ts";
-import type { BodyConsumer } from "./request-body.ts";
+import {
+  type AnswerFields,
+  fieldsOf,
+  type Drops,
+  type Passage,
+  type PassageEnd,
+  type PassageListener,
+  TAKEN,
+} from "./passage.ts";
+import { PassageBody } from "./passage-body.ts";
 import { type FetchBody, requestFor, type Unfit, unfitOf } from "./sayable.ts";
 import { GATEWAY_FAILED } from "./whole-answer.ts";
-import { MEDIUM_BYTES } from "../sockets/pieces.ts";
-
-/** How an answer ended: `left` by the client, or `broken` at its source. */
-export type PassageEnd = "whole" | "left" | "broken";
-
-/** An answer's fields by their names in lower case; a list where lines may not be joined. */
-export type AnswerFields = Readonly<Record<string, string | string[] | undefined>>;
-
-type Drops = ReadonlySet<string>;
-
-export interface PassageListener {
-  /** The answer's head leaves now: adds whole lines to it, each with CRLF. */
-  onHead(writer: MessageWriter): void;
-  /** The client has left. */
-  onLeft(): void;
-  /** The request's body gets larger than `maxBody`: it breaks off here. */
-  onTooLarge(): void;
-  /** From now on the answer waits for its next piece, or for its client to take the last one. */
-  onWait(whom: "source" | "client"): void;
-  /** The answer broke off before its head had left. Has to answer on the exchange. */
-  onBroken(): void;
-}
-
-/** An exchange on its way through a function of fetch's shape; as much of a `Request` as a router reads. */
-export interface Passage {
-  readonly method: string;
-  /** For a router, which is asked when the way is decided: the same for all, not the request's. */
-  readonly url: string;
-  /** Null: there is none. */
-  readonly body: FetchBody | null;
-  readonly exchange: Exchange;
-  listener: PassageListener | null;
-  /** Bytes that the request's body may have. To be set before it is read. */
-  maxBody: number;
-  /**
-   * Bytes of an answer that is handed on when all of it is there; larger ones are as they come. How far
-   * one has come that is waited for, nobody sees.
-   */
-  mostWhole: number;
-  /**
-   * Hands the answer on, to its end. `drops`: fields that do not go on, framing included, in lower
-   * case. Never rejects.
-   */
-  relay(answer: Response, fields: AnswerFields, drops: Drops): PassageEnd | Promise<PassageEnd>;
-}
-
-/** A passage as it goes into a router, and comes out again. */
-export function asRequest(passage: Passage): Request {
-  return passage as unknown as Request;
-}
-export function asPassage(request: Request): Passage {
-  return request as unknown as Passage;
-}
-
-/** Instead of a response: the answer was written to the exchange, or will be by whoever took it. */
-export const TAKEN = new Response(null);
 
 export interface PassageHandlerOptions {
   readonly handle: (passage: Passage) => Response | Promise<Response>;
@@ -118,17 +70,15 @@ export function toPassageHandler(options: PassageHandlerOptions): (exchange: Exc
   };
 }
 
-class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
+class FetchPassage implements Passage, ExchangeOwner {
   readonly exchange: Exchange;
   readonly method: string;
   readonly url = ANY_URL;
   listener: PassageListener | null = null;
   maxBody = Infinity;
   mostWhole = ONE_WRITE;
-  keepsNothing = true;
   readonly #onError: (error: unknown) => void;
-  #whole: Buffer<ArrayBuffer> | null = null;
-  #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
+  #body: PassageBody | null = null;
   #answer: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #drained: (() => void) | null = null;
   #drops: Drops = FRAMING;
@@ -142,14 +92,8 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
 
   get body(): FetchBody | null {
     if (this.exchange.head.length === 0) return null;
-    return (this.#whole ??= this.#taken()) ?? this.#stream();
-  }
-
-  #taken(): Buffer<ArrayBuffer> | null {
-    const whole = this.exchange.takeBody();
-    // A larger piece than those that are used again.
-    if (whole !== null && whole.length > MEDIUM_BYTES) this.exchange.pile(whole.length);
-    return whole;
+    this.#body ??= new PassageBody(this);
+    return this.#body.value;
   }
 
   run(handle: PassageHandlerOptions["handle"]): void {
@@ -301,63 +245,17 @@ class FetchPassage implements Passage, ExchangeOwner, BodyConsumer {
     return new Promise((resolve) => (this.#drained = resolve));
   }
 
-  /** The request's body, pulled only as it is read. */
-  #stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    let reading = false;
-    return new ReadableStream<Uint8Array<ArrayBuffer>>(
-      {
-        pull: (controller) => {
-          this.#body = controller;
-          if (reading) return this.exchange.resumeBody();
-          reading = true;
-          this.exchange.readBody(this, this.maxBody);
-        },
-        cancel: () => {
-          this.#body = null;
-          this.exchange.resumeBody();
-        },
-      },
-      { highWaterMark: 0 },
-    );
-  }
-
-  onBody(bytes: Buffer, start: number, end: number, last: boolean): void {
-    this.exchange.pauseBody();
-    if (end > start) this.#body?.enqueue(this.#own(bytes, start, end));
-    if (!last) return;
-    this.#body?.close();
-    this.#body = null;
-  }
-  /** Bytes for `fetch`, which tells nobody when it has done with them: short ones are copied. */
-  #own(bytes: Buffer, start: number, end: number): Uint8Array<ArrayBuffer> {
-    const part = bytes.subarray(start, end) as Buffer<ArrayBuffer>;
-    if (bytes.length <= MEDIUM_BYTES) return new Uint8Array(part);
-    this.keepsNothing = false;
-    this.exchange.pile(bytes.length);
-    return part;
-  }
-  onTooLarge(): void {
-    this.listener?.onTooLarge();
-    this.#body?.error(new Error("the body is too large"));
-    this.#body = null;
-  }
   onDrain(): void {
     this.#drained?.();
     this.#drained = null;
   }
   onAbort(): void {
     this.listener?.onLeft();
-    this.#body?.error(new ClientLeft());
-    this.#body = null;
+    this.#body?.break(new ClientLeft());
     // What still comes is of no interest, nor is its failing.
     void this.#answer?.cancel().catch(ignore);
     this.onDrain();
   }
-}
-
-/** One object of strings costs less than a call for each field. */
-export function fieldsOf({ headers }: Response): AnswerFields {
-  return headers.toJSON();
 }
 
 /**

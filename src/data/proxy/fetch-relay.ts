@@ -4,12 +4,7 @@
 
 import type { Config } from "../../config.ts";
 import type { Clock } from "../../shared/clock.ts";
-import {
-  fieldsOf,
-  type Passage,
-  type PassageEnd,
-  type PassageListener,
-} from "../http1/fetch-adapter.ts";
+import { fieldsOf, type Passage, type PassageEnd, type PassageListener } from "../http1/passage.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import type { Attempts } from "./attempts.ts";
 import { Deadlines, READS } from "./deadlines.ts";

@@ -4,7 +4,7 @@
 
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
-import type { AnswerFields, Passage, PassageEnd } from "../http1/fetch-adapter.ts";
+import type { AnswerFields, Passage, PassageEnd } from "../http1/passage.ts";
 import type { Failure } from "./pick.ts";
 import { type ForwardedBody, requestBody } from "./request-body.ts";
 import type { Sessions } from "./sessions.ts";

@@ -4,7 +4,7 @@
 // costs.
 
 import { Field } from "../http1/field-names.ts";
-import type { AnswerFields } from "../http1/fetch-adapter.ts";
+import type { AnswerFields } from "../http1/passage.ts";
 import type { MessageWriter } from "../http1/message-writer.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { headersOf } from "../http1/sayable.ts";

@@ -10,7 +10,7 @@ import type { MetricsTable } from "../../shared/metrics-table.ts";
 import type { RetryBudget } from "../../shared/retry-budget.ts";
 import type { DeadlineWheel } from "../http1/deadlines.ts";
 import type { Exchange as HttpExchange } from "../http1/exchange.ts";
-import { type Passage, TAKEN } from "../http1/fetch-adapter.ts";
+import { type Passage, TAKEN } from "../http1/passage.ts";
 import type { Unfit } from "../http1/sayable.ts";
 import type { Adoption } from "../sockets/adoption.ts";
 import type { SpanRecorder } from "../tracing/exporter.ts";
