@@ -46,7 +46,7 @@ export function createFront(options: FrontOptions): (exchange: Exchange) => void
   return (exchange) => {
     const { head } = exchange;
     if (isReserved(head, reserved)) control(exchange);
-    else if (pooled || !isForBackend(head) || wantsUpgrade(head)) pipeline.relay(exchange);
+    else if (pooled || !mayGoByFetch(head)) pipeline.relay(exchange);
     else proxied(exchange);
   };
 }
@@ -55,7 +55,7 @@ const SLASH = 47;
 const QUESTION = 63;
 
 /** Whether the path is, byte for byte, one of the prefixes or below it. */
-function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
+export function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
   const { bytes, pathStart, targetEnd } = head;
   for (const prefix of reserved) {
     const end = pathStart + prefix.length;
@@ -63,6 +63,11 @@ function isReserved(head: RequestHead, reserved: readonly Buffer[]): boolean {
     if (end === targetEnd || bytes[end] === SLASH || bytes[end] === QUESTION) return true;
   }
   return false;
+}
+
+/** False for what goes over own connections with either transport, or is answered here. */
+export function mayGoByFetch(head: RequestHead): boolean {
+  return isForBackend(head) && !wantsUpgrade(head);
 }
 
 /** False for `OPTIONS` on a whole server, in both its forms, and `CONNECT`: they make no URL. */

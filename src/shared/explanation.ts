@@ -32,7 +32,7 @@ export interface Explanation {
    * nothing. `rejected`: unknown clients are not served.
    */
   readonly decision: "admitted" | "limited" | "rejected" | "bad" | "answered";
-  /** Of the gateway's own answer; null where a backend answers. */
+  /** Of the gateway's own answer; null where a backend or a control route answers. */
   readonly status: number | null;
   /** Sentences, in the order in which things are decided. */
   readonly reasons: readonly string[];

@@ -72,7 +72,7 @@ export const ExplanationBody = t.Object(
         "`answered` (by the gateway, for no token).",
     }),
     status: t.Union([t.Number(), t.Null()], {
-      description: "Of the gateway's own answer; null where a backend answers.",
+      description: "Of the gateway's own answer; null where a backend or a control route answers.",
     }),
     reasons: t.Array(t.String(), { description: "Sentences, in the order of the decisions." }),
     identity,

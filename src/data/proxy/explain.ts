@@ -1,5 +1,6 @@
-// What would become of a request, without doing it: the same refuse and identify as for a real one,
-// a look at the bucket where a real one takes, and the backend whose turn it is. Changes nothing.
+// What would become of a request, without doing it: read and routed as a real one, the same refuse and
+// identify, a look at the bucket where a real one takes, and the backend whose turn it is. Changes
+// nothing.
 
 import type { Config } from "../../config.ts";
 import {
@@ -19,6 +20,10 @@ import type {
   Explanation,
 } from "../../shared/explanation.ts";
 import { newTake, type Take } from "../../shared/gcra.ts";
+import { isReserved, mayGoByFetch } from "../front.ts";
+import { DONE } from "../http1/fields.ts";
+import { HEAD_LIMITS, RequestHead } from "../http1/request-head.ts";
+import { unfitOf } from "../http1/sayable.ts";
 import { clientIdOf } from "./client-id.ts";
 import { Exchange } from "./exchange.ts";
 import { type ClientLookup, identify } from "./identify.ts";
@@ -28,8 +33,10 @@ import { DOUBLED_CLIENT_ID, UNKNOWN_CLIENT } from "./responses.ts";
 export interface ExplainOptions {
   readonly config: Pick<
     Config,
-    "anonymous" | "maxBody" | "trustedProxies" | "unknownClients" | "balancer"
+    "anonymous" | "maxBody" | "transport" | "trustedProxies" | "unknownClients" | "balancer"
   >;
+  /** As `FrontOptions` has them. */
+  readonly reserved: readonly string[];
   readonly clients: ClientLookup & {
     peek(slot: number, now: number, out: Take): boolean;
     ratePerSec(slot: number): number;
@@ -49,9 +56,26 @@ export type Explain = (query: ExplainQuery) => Explanation;
 export function createExplain(options: ExplainOptions): Explain {
   const { config, clients, clock } = options;
   const trusted = new CidrSet(config.trustedProxies);
+  const reserved = options.reserved.map((prefix) => Buffer.from(prefix));
   return (query) => {
     const reasons: string[] = [];
-    const exchange = imagine(query, clock(), trusted);
+    const head = new RequestHead();
+    const verdict = read(head, query);
+    if (verdict !== DONE) {
+      reasons.push(`It is refused before it is a request: ${head.fault}.`);
+      return refused("bad", verdict, reasons);
+    }
+    if (isReserved(head, reserved)) {
+      reasons.push("Its path is the gateway's own: it reaches no backend, and no bucket is asked.");
+      return refused("answered", null, reasons);
+    }
+    const unfit = config.transport === "fetch" && mayGoByFetch(head) ? unfitOf(head) : null;
+    if (unfit !== null) {
+      reasons.push(unfit.detail, "TRANSPORT=pooled would forward it as it is.");
+      return refused("bad", unfit.status, reasons);
+    }
+    const peer = normalizeAddress(query.peer);
+    const exchange = new Exchange(head, clock(), peer, trusted.has(peer));
     const refusal = refuse(exchange, config.maxBody);
     if (refusal !== null) {
       const own = exchange.decision === "answered";
@@ -91,21 +115,20 @@ function judge(exchange: Exchange, reasons: string[], options: ExplainOptions): 
 
 function refused(
   decision: "bad" | "answered" | "rejected",
-  status: number,
+  status: number | null,
   reasons: string[],
 ): Explanation {
   return { decision, status, reasons, identity: null, bucket: null, backend: null };
 }
 
-/** An exchange that nobody waits for. */
-function imagine(query: ExplainQuery, now: number, trusted: CidrSet): Exchange {
-  const { method, target, headers } = query;
-  const peer = normalizeAddress(query.peer);
-  const length = headers.has("transfer-encoding") ? -1 : Number(headers.get("content-length") ?? 0);
-  // One character a byte, as a request's target is read.
-  const bytes = Buffer.from(target, "latin1");
-  const asked = { method, target, bytes, pathStart: 0, targetEnd: bytes.length, length };
-  return new Exchange({ ...asked, fields: headers }, now, peer, trusted.has(peer));
+/** As if it had come on a connection. Who names no host means any. */
+function read(head: RequestHead, { method, target, headers }: ExplainQuery): number {
+  const host = headers.has("host") ? "" : "Host: localhost\r\n";
+  let text = `${method} ${target} HTTP/1.1\r\n${host}`;
+  for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
+  const bytes = Buffer.from(`${text}\r\n`, "latin1");
+  head.reset(0);
+  return head.parse(bytes, bytes.length, HEAD_LIMITS);
 }
 
 function whoIsIt(exchange: Exchange): string {

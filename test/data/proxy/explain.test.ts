@@ -31,11 +31,13 @@ function setUp(
     config: {
       anonymous: limit,
       maxBody: 1000,
+      transport: "fetch",
       trustedProxies: [],
       unknownClients: "anonymous",
       balancer,
       ...config,
     },
+    reserved: ["/own"],
     clients,
     anonymous,
     backends,
@@ -122,9 +124,47 @@ describe("what becomes of it", () => {
     const headers = { "content-length": "1001" };
     expect(ask("/?client_id=a&client_id=a")).toMatchObject({ decision: "bad", status: 400 });
     expect(ask("/", { method: "POST", headers })).toMatchObject({ decision: "bad", status: 413 });
-    expect(ask("/", { method: "CONNECT" })).toMatchObject({ decision: "bad", status: 405 });
+    expect(ask("/", { method: "TRACE" })).toMatchObject({ decision: "bad", status: 405 });
     const last = { method: "OPTIONS", headers: { "max-forwards": "0" } };
     expect(ask("/", last)).toMatchObject({ decision: "answered", status: 200, bucket: null });
+  });
+
+  test("what is no request to the server", () => {
+    const { ask } = setUp({ transport: "pooled" });
+    const refused = ask("/", { headers: { "content-length": "many" } });
+    expect(refused).toMatchObject({ decision: "bad", status: 400, bucket: null, backend: null });
+    expect(refused.reasons).toEqual([
+      "It is refused before it is a request: a Content-Length that is not a number of bytes.",
+    ]);
+    expect(ask("/", { headers: { host: "a, b" } })).toMatchObject({ decision: "bad", status: 400 });
+    expect(ask("/", { headers: { expect: "tea" } })).toMatchObject({ status: 417 });
+    expect(ask("/", { method: "CONNECT" })).toMatchObject({ decision: "bad", status: 400 });
+  });
+
+  test("the gateway's own routes", () => {
+    const { ask } = setUp();
+    const own = { decision: "answered", status: null, identity: null, bucket: null, backend: null };
+    for (const target of ["/own", "/own/b?client_id=a", "/own?c"]) {
+      expect(ask(target)).toMatchObject(own);
+    }
+    expect(ask("/owner").decision).toBe("admitted");
+  });
+
+  test("what fetch would alter or lose, which own connections forward", () => {
+    const [byFetch, pooled] = [setUp(), setUp({ transport: "pooled" })];
+    const body = { headers: { "content-length": "3" } };
+    for (const [status, target, more] of [
+      [400, "/a/../b?client_id=a", {}],
+      [400, "//a", {}],
+      [400, "/", body],
+      [501, "/", { method: "FROB" }],
+    ] as const) {
+      expect(byFetch.ask(target, more)).toMatchObject({ decision: "bad", status, bucket: null });
+      expect(pooled.ask(target, more)).toMatchObject({ decision: "admitted", status: null });
+    }
+    // Goes over own connections anyway.
+    const upgrade = { headers: { connection: "upgrade", upgrade: "websocket" } };
+    expect(byFetch.ask("//a", upgrade).decision).toBe("admitted");
   });
 
   test("no backend, and none with room", () => {
@@ -179,10 +219,12 @@ describe("POST /-/explain", () => {
       config: {
         anonymous: { capacity: 1, ratePerSec: 1 },
         maxBody: 0,
+        transport: "fetch",
         trustedProxies: [],
         unknownClients: "anonymous",
         balancer: "round_robin",
       },
+      reserved: [],
       clock: () => parts.now,
     }),
   });
