@@ -14,8 +14,10 @@ import {
   seed,
   temporaryFolder,
 } from "../support/database.ts";
+import { countOf } from "./arguments.ts";
 
-const [clients = 1_000_000, changed = 20_000] = Bun.argv.slice(2).map(Number);
+const clients = countOf("CLIENTS", Bun.argv[2], 1_000_000);
+const changed = countOf("CHANGED", Bun.argv[3], 20_000);
 /** So that the journal is full and begins anew, twice. */
 const flushes = Math.ceil((6 * clients) / changed);
 

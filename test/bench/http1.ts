@@ -5,8 +5,10 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { countOf } from "./arguments.ts";
 
-const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number);
+const rounds = countOf("rounds", process.argv[2], 5);
+const seconds = countOf("seconds", process.argv[3], 3);
 const PROXY_CORE = "0";
 const OTHER_CORE = "1";
 

@@ -1,4 +1,4 @@
-// `bun run bench:memory`: what the gateway holds in memory, as the system counts it (RSS, MB of 10^6
+// `bun run bench:memory [clients] [bodies] [requests]`: what the gateway holds in memory, as the system counts it (RSS, MB of 10^6
 // bytes): a million clients beyond the empty gateway, a body of 1 GB either way with a slow reader,
 // and 2 million requests, or as many as REQUESTS says. EXECUTABLE measures another build; TRANSPORT
 // and other settings of the gateway are passed on.
@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { chosen, countOf } from "./arguments.ts";
 import { CASES } from "./cases.ts";
 import { gateways } from "./gateway.ts";
 import { load } from "./load.ts";
@@ -14,8 +15,8 @@ import { residentMb } from "./process.ts";
 
 const GIGABYTE = 1e9;
 const PIECE = new Uint8Array(1 << 20);
-const MANY_REQUESTS = Number(process.env["REQUESTS"] ?? 2e6);
-const only = Bun.argv.slice(2);
+const MANY_REQUESTS = countOf("REQUESTS", process.env["REQUESTS"], 2e6);
+const only = chosen(Bun.argv.slice(2), ["clients", "bodies", "requests"]);
 
 const folder = mkdtempSync(join(tmpdir(), "gateway-memory-"));
 const settings = ["EXECUTABLE", "TRANSPORT", "FLUSH_INTERVAL"]
@@ -134,7 +135,7 @@ async function requestsCase(): Promise<void> {
 const cases = { clients: clientsCase, bodies: bodiesCase, requests: requestsCase };
 try {
   for (const [name, run] of Object.entries(cases)) {
-    if (only.length === 0 || only.includes(name)) await run();
+    if (only.includes(name)) await run();
   }
 } finally {
   await backend.stop(true);

@@ -7,8 +7,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { chosen, countOf, refuseArguments } from "./arguments.ts";
 import { withBackends } from "./backend-process.ts";
-import type { Candidate, Running } from "./candidate.ts";
+import { absent, type Candidate, type Running } from "./candidate.ts";
 import { type Case, CASES } from "./cases.ts";
 import { gateways } from "./gateway.ts";
 import { load } from "./load.ts";
@@ -24,18 +25,46 @@ import { median, type Sample, summarize, table } from "./report.ts";
 const FOLDER = join(import.meta.dir, "../../.tmp/bench");
 const WARM_UP_SECONDS = 2;
 
-const { values: flags } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    only: { type: "string" },
-    seconds: { type: "string" },
-    rounds: { type: "string" },
-  },
-});
-const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 3));
-const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3));
-const only = flags.only?.split(",");
-const cases = CASES.filter(({ name, quick }) => only?.includes(name) ?? (quick || !flags.quick));
+const USAGE = `usage: bun run bench [--quick] [--only CASE,…] [--seconds N] [--rounds N]
+cases: ${CASES.map(({ name }) => name).join(", ")}`;
+
+function readFlags() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        help: { type: "boolean", short: "h" },
+        quick: { type: "boolean", default: false },
+        only: { type: "string" },
+        seconds: { type: "string" },
+        rounds: { type: "string" },
+      },
+    });
+    return values;
+  } catch (error) {
+    return refuseArguments((error as Error).message);
+  }
+}
+
+const flags = readFlags();
+if (flags.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const seconds = countOf("--seconds", flags.seconds, flags.quick ? 2 : 3);
+const rounds = countOf("--rounds", flags.rounds, flags.quick ? 1 : 3);
+const only = chosen(
+  flags.only?.split(",") ?? [],
+  CASES.map(({ name }) => name),
+);
+const quick = flags.quick && flags.only === undefined;
+const cases = CASES.filter((test) => only.includes(test.name) && (test.quick || !quick));
+for (const { name, halfOf } of cases) {
+  if (halfOf !== undefined && !cases.some((test) => test.name === halfOf)) {
+    refuseArguments(`"${name}" is half of what "${halfOf}" reaches: name that, too`);
+  }
+}
+const noLoad = absent("wrk");
+if (noLoad !== null) refuseArguments(noLoad);
 
 const everyone = [...gateways(), nginx, haproxy, caddy, goProxy, httpProxy, fastGateway];
 for (const { name, missing } of everyone) if (missing) console.log(`skipped: ${name}, ${missing}`);
@@ -87,7 +116,6 @@ async function sample(candidate: string, test: Case, running: Running): Promise<
 function rateOf(candidate: string, { halfOf }: Case): number | null {
   if (halfOf === undefined) return null;
   const reached = samples.filter((s) => s.candidate === candidate && s.test.name === halfOf);
-  if (reached.length === 0) throw new Error(`"${halfOf}" must be measured, too`);
   return median(reached.map((s) => s.load.requests / s.load.seconds)) / 2;
 }
 

@@ -9,10 +9,11 @@ import { join } from "node:path";
 import { openStore } from "../../src/control/db/store.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { seed } from "../support/database.ts";
+import { countOf } from "./arguments.ts";
 import { CANDIDATE_CORE, freePort, Process } from "./process.ts";
 import { median } from "./report.ts";
 
-const STARTS = Number(process.env["STARTS"] ?? 10);
+const STARTS = countOf("STARTS", process.env["STARTS"], 10);
 const executables = (process.env["EXECUTABLE"] ?? join(import.meta.dir, "../../gateway")).split(
   ",",
 );

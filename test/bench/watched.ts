@@ -7,6 +7,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { countOf } from "./arguments.ts";
 import { withBackends } from "./backend-process.ts";
 import type { Running } from "./candidate.ts";
 import { CASES } from "./cases.ts";
@@ -15,8 +16,8 @@ import { load } from "./load.ts";
 import { cpuOf } from "./process.ts";
 import { median } from "./report.ts";
 
-const ROUNDS = Number(process.env["ROUNDS"] ?? 12);
-const SECONDS = Number(process.env["SECONDS"] ?? 4);
+const ROUNDS = countOf("ROUNDS", process.env["ROUNDS"], 12);
+const SECONDS = countOf("SECONDS", process.env["SECONDS"], 4);
 const REGISTERED = 1_000;
 const executable = process.env["EXECUTABLE"];
 const setting = executable === undefined ? "" : ` EXECUTABLE=${executable}`;
