@@ -1,7 +1,8 @@
 // Writes log lines to a file descriptor (stdout) without ever making the caller wait: one
 // asynchronous write at a time, the next one carries everything that came meanwhile. Main thread
 // only. Memory is bounded: when the reader is slow, new lines are dropped and counted, and one line
-// says so as soon as there is room. A reader that is gone (EPIPE) ends the log, not the gateway.
+// says so as soon as there is room. A disk that is full may tear a line; the next one begins anew all
+// the same. A reader that is gone (EPIPE) ends the log, not the gateway.
 
 import { write } from "node:fs";
 import type { LineOutput } from "../shared/log.ts";
@@ -25,6 +26,8 @@ export class LogOutput implements LineOutput {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #dropped = 0;
+  /** What has left ends in the middle of a line. */
+  #torn = false;
   #gone = false;
   #writing = false;
   #idle: (() => void)[] = [];
@@ -69,20 +72,26 @@ export class LogOutput implements LineOutput {
       this.#waiting = [];
       this.#waitingBytes = 0;
       this.#dropped = 0;
-      const pieces = [...waiting];
+      const torn = this.#torn;
+      const pieces = torn ? [LINE_END, ...waiting] : waiting;
       if (dropped > 0) pieces.push(Buffer.from(this.#onDropped(dropped)));
       const lines = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-      if (await this.#writeAll(lines)) continue;
-      // A full disk: counted as lost, and the next line tries again.
-      this.#dropped += dropped + waiting.reduce((count, piece) => count + countLines(piece), 0);
+      const written = await this.#writeAll(lines);
+      if (written > 0) this.#torn = lines[written - 1] !== LF;
+      if (written === lines.length) continue;
+      // A full disk: the rest is counted as lost, and the next line tries again. The end of a torn
+      // line and the report of what was lost before are no lines of their own.
+      this.#dropped += countLines(lines.subarray(written));
+      if (torn && written === 0) this.#dropped--;
+      if (dropped > 0) this.#dropped += dropped - 1;
       break;
     }
     this.#writing = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** False when the rest cannot be written now. */
-  async #writeAll(bytes: Uint8Array): Promise<boolean> {
+  /** How many of the bytes have left: less than all when the rest cannot be written now. */
+  async #writeAll(bytes: Uint8Array): Promise<number> {
     let offset = 0;
     while (offset < bytes.length) {
       const { code, written } = await this.#writeSome(bytes.subarray(offset));
@@ -90,11 +99,11 @@ export class LogOutput implements LineOutput {
       if (code === undefined) continue;
       if (code !== "EAGAIN") {
         this.#gone = code === "EPIPE" || code === "EBADF";
-        return false;
+        break;
       }
       await Bun.sleep(RETRY_MS);
     }
-    return true;
+    return offset;
   }
 
   #writeSome(bytes: Uint8Array): Promise<{ code: string | undefined; written: number }> {
@@ -107,6 +116,7 @@ export class LogOutput implements LineOutput {
 }
 
 const LF = 10;
+const LINE_END = Buffer.of(LF);
 
 function countLines(lines: Uint8Array): number {
   let count = 0;

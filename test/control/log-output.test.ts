@@ -108,3 +108,52 @@ test("a reader that went away ends the log, not the process", async () => {
   });
   expect(await new Response(pipeline.stderr).text()).toBe("alive\n");
 });
+
+// In CI it has to be there; elsewhere its absence skips the test.
+const noLimits = Bun.which("prlimit") === null && process.env["CI"] !== "true";
+
+test.skipIf(noLimits)(
+  "a disk that was full tears one line at most, and what was lost is counted once there is room",
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), "gateway-log-"));
+    const file = join(dir, "log");
+    // A limit on the size of the file is met as a full disk is: in the middle of a write.
+    const script = `
+    import { LogOutput } from ${JSON.stringify(source)};
+    const output = new LogOutput();
+    for (const round of ["a", "b"]) {
+      for (let i = 0; i < 10; i++) output.write((round + i).padEnd(99, ".") + "\\n");
+      await output.flush(60_000);
+    }
+    const { exited } = Bun.spawn(["prlimit", "--pid", String(process.pid), "--fsize=unlimited:"]);
+    await exited;
+    output.write("room again\\n");
+    await output.flush(60_000);`;
+    try {
+      const child = Bun.spawn({
+        cmd: [
+          "sh",
+          "-c",
+          'trap "" XFSZ; ulimit -S -f 1; exec "$0" -e "$1" >"$2"',
+          process.execPath,
+          script,
+          file,
+        ],
+        stdout: "ignore",
+        stderr: "pipe",
+      });
+      expect([await new Response(child.stderr).text(), await child.exited]).toEqual(["", 0]);
+      const lines = readFileSync(file, "utf8").split("\n");
+      const whole = lines.filter((line) => line.length === 99);
+      expect(whole).toEqual(["a0", "a1", "a2", "a3", "a4"].map((name) => name.padEnd(99, ".")));
+      expect(lines.slice(whole.length)).toEqual([
+        "a5..........",
+        "room again",
+        "15 log lines were lost",
+        "",
+      ]);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  },
+);
