@@ -11,8 +11,11 @@ const FLUSHED_CLIENTS = counter("flushed_clients");
 
 export function recordFlush(report: FlushReport, metrics: MetricsTable, state: ProcessState): void {
   state.setDatabaseUp(report.up);
-  metrics.add(FLUSHES);
-  metrics.add(FLUSH_SECONDS, report.durationMs / 1000);
+  // A failure that took long, or a sign of life that took no time, says nothing about writing.
+  if (report.up && report.written > 0) {
+    metrics.add(FLUSHES);
+    metrics.add(FLUSH_SECONDS, report.durationMs / 1000);
+  }
   metrics.add(FLUSHED_CLIENTS, report.written);
   if (!report.up) metrics.add(FLUSH_FAILURES);
   metrics.set("flush_pending", report.pending);
