@@ -172,7 +172,7 @@ function addressOf({ address, peer }: Exchange): string {
 
 /** Parts that make a parameter's name sound secret wherever they stand in it. */
 const SECRET_PART =
-  /token|secret|passw|pwd|signature|credential|session|api[-_]?key|access[-_]?key/i;
+  /token|secret|passw|passphrase|pwd|signature|credential|session|(?:api|access|private)[-_]?key/i;
 /** Names that are secret as a whole; inside other words they are harmless (`monkey`, `author`). */
 const SECRET_NAME = /^(auth|authorization|key|code|sig|hmac|pass|jwt|sid|otp|pin)$/i;
 
@@ -204,11 +204,10 @@ export function redact(target: string): string {
   return `${target.slice(0, query)}?${shown.join("&")}`;
 }
 
+/** Byte by byte, as a backend may do it too: an escape that makes no sense must not hide the others. */
 function decodeName(name: string): string {
   if (!name.includes("%")) return name;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
+  return name.replace(/%([\da-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }
