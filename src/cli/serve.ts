@@ -52,7 +52,7 @@ export async function runGateway(options: ServeOptions): Promise<number> {
       let line = "";
       const writer = { write: (text: string) => (line = text) };
       createLogger({ level: "warn", format, component: "log", writer }).warn(
-        "lines were lost, the reader of the log is too slow",
+        "lines were lost: the reader of the log is too slow, or the disk it goes to is full",
         { count },
       );
       return line;

@@ -74,7 +74,8 @@ export class LogOutput implements LineOutput {
       this.#dropped = 0;
       const torn = this.#torn;
       const pieces = torn ? [LINE_END, ...waiting] : waiting;
-      if (dropped > 0) pieces.push(Buffer.from(this.#onDropped(dropped)));
+      const report = dropped > 0 ? Buffer.from(this.#onDropped(dropped)) : NOTHING;
+      if (dropped > 0) pieces.push(report);
       const lines = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
       const written = await this.#writeAll(lines);
       if (written > 0) this.#torn = lines[written - 1] !== LF;
@@ -83,7 +84,7 @@ export class LogOutput implements LineOutput {
       // line and the report of what was lost before are no lines of their own.
       this.#dropped += countLines(lines.subarray(written));
       if (torn && written === 0) this.#dropped--;
-      if (dropped > 0) this.#dropped += dropped - 1;
+      this.#dropped += dropped - countLines(report);
       break;
     }
     this.#writing = false;
@@ -117,6 +118,7 @@ export class LogOutput implements LineOutput {
 
 const LF = 10;
 const LINE_END = Buffer.of(LF);
+const NOTHING = Buffer.alloc(0);
 
 function countLines(lines: Uint8Array): number {
   let count = 0;
