@@ -30,9 +30,9 @@ const place: IdPlace = { start: 0, end: 0 };
 export function identify(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
   const { bytes, pathStart, targetEnd } = exchange.asked;
   const found = findClientId(bytes, pathStart, targetEnd, place);
-  if (found === TWICE) return "doubled";
   if (found === ENCODED) return identifyDecoded(exchange, clients, trusted);
   locate(exchange, trusted);
+  if (found === TWICE) return "doubled";
   if (found === ABSENT) return "anonymous";
   const { start, end } = place;
   const slot = clients.findBytes(bytes, start, end);
@@ -43,15 +43,16 @@ export function identify(exchange: Exchange, clients: ClientLookup, trusted: Cid
 
 function identifyDecoded(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
   const id = clientIdOf(exchange.target);
-  if (id === DOUBLED) return "doubled";
   locate(exchange, trusted);
+  if (id === DOUBLED) return "doubled";
   const slot = id === null ? -1 : clients.find(id);
   if (slot < 0) return "anonymous";
   exchange.identified(slot, 0, 0, id);
   return "client";
 }
 
-function locate(exchange: Exchange, trusted: CidrSet): void {
+/** Sets `address`: the log names it for every request, also for one that nobody identifies. */
+export function locate(exchange: Exchange, trusted: CidrSet): void {
   const { peer } = exchange;
   const forwarded = exchange.trusted ? exchange.asked.fields.get("x-forwarded-for") : null;
   exchange.address = forwarded === null ? peer : walk(forwarded, peer, trusted);

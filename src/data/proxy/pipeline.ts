@@ -22,7 +22,7 @@ import { Exchange } from "./exchange.ts";
 import type { FailureLog } from "./failure-log.ts";
 import { FetchRelay } from "./fetch-relay.ts";
 import { givenRequestId } from "./headers.ts";
-import { identify } from "./identify.ts";
+import { identify, locate } from "./identify.ts";
 import { Observer } from "./observe.ts";
 import { PooledRelay } from "./pooled-relay.ts";
 import { refuse } from "./refuse.ts";
@@ -87,6 +87,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     refuse(http, unfit) {
       const exchange = arrive(http);
+      locate(exchange, trusted);
       observer.decided(exchange);
       answerBy(exchange, responses.notForwardable(unfit), http);
     },
@@ -109,8 +110,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function decide(exchange: Exchange): responses.OwnAnswer | null {
     const refusal = refuse(exchange, config.maxBody);
-    if (refusal !== null) return refusal;
-
+    if (refusal !== null) {
+      locate(exchange, trusted);
+      return refusal;
+    }
     const identity = identify(exchange, clients, trusted);
     if (identity === "doubled") return responses.DOUBLED_CLIENT_ID;
 

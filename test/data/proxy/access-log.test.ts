@@ -48,6 +48,32 @@ describe("the access log", () => {
     expect(anonymous).toMatchObject({ client: null, address: "127.0.0.1", path: "/y" });
   });
 
+  test.each(TRANSPORTS)(
+    "names the client behind a trusted proxy whatever ends it, by %s",
+    async (transport) => {
+      using backend = rawBackend();
+      const config = { trustedProxies: ["127.0.0.1"], maxBody: 10 };
+      await using proxy = startProxy({ backends: [backend.url], transport, config });
+      const requests = [
+        ["TRACE / HTTP/1.1"],
+        ["OPTIONS / HTTP/1.1", "Max-Forwards: 0"],
+        ["POST / HTTP/1.1", "Content-Length: 11"],
+        ["GET /?client_id=a&client_id=b HTTP/1.1"],
+        ["GET /?client_id=a&client%5Fid=b HTTP/1.1"],
+        ["GET //not-by-fetch HTTP/1.1"],
+        ["GET / HTTP/1.1"],
+      ];
+      for (const [line = "", ...fields] of requests) {
+        using client = await RawClient.connect(proxy.port);
+        const own = ["Host: a", "X-Forwarded-For: 203.0.113.9", "Connection: close"];
+        await client.send(`${[line, ...own, ...fields].join("\r\n")}\r\n\r\n`);
+        await client.untilClosed();
+      }
+      const lines = proxy.logLines();
+      expect(lines.map(({ address }) => address)).toEqual(requests.map(() => "203.0.113.9"));
+    },
+  );
+
   test("writes by itself, soon and in one piece", async () => {
     const written: string[] = [];
     const seen = Promise.withResolvers<void>();
