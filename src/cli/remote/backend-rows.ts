@@ -28,13 +28,21 @@ export function backendTable(backends: readonly BackendStatus[]): string[] {
   );
 }
 
-/** The first reason why it gets no requests, in one word or two. */
+/**
+ * The first reason why it gets no requests, in one word or two. One that went down while it was ejected
+ * is down: its time may be long over. The clock is the reader's.
+ */
 function stateOf({ open, healthy, draining, forbidden, ejected_until }: BackendStatus): string {
   if (forbidden) return "forbidden";
   if (draining) return "draining";
-  if (ejected_until !== null) return `ejected until ${ejected_until.slice(11, 19)}`;
   if (!healthy) return "down";
+  if (ejected_until !== null) return `ejected until ${timeOfDay(ejected_until)}`;
   return open ? "up" : "closed";
+}
+
+/** Of a date in ISO 8601, here: `14:05:00`. */
+function timeOfDay(date: string): string {
+  return new Date(date).toTimeString().slice(0, 8);
 }
 
 function weightOf({ weight, effective_weight }: BackendStatus): string {
