@@ -158,7 +158,11 @@ export const SETTINGS = {
     "30s",
     "how long a stop waits for requests in flight",
   ),
-  LOG_LEVEL: setting(kinds.oneOf("debug", "info", "warn", "error"), "info", "quietest log line"),
+  LOG_LEVEL: setting(
+    kinds.oneOf("debug", "info", "warn", "error"),
+    "info",
+    "quietest log line, those of requests apart",
+  ),
   LOG_FORMAT: setting(
     kinds.oneOf("json", "text"),
     "json, on a terminal text",
