@@ -47,4 +47,10 @@ export class LineTurns {
     if (Atomics.compareExchange(this.#rows, at, due, next) !== due) return 0;
     return Atomics.exchange(this.#rows, at + COUNT, 0);
   }
+
+  /** From here on the row is for something else: what happened before is not counted as its. */
+  forget(kind: number): void {
+    Atomics.store(this.#rows, kind * ROW + COUNT, 0);
+    Atomics.store(this.#rows, kind * ROW, 0);
+  }
 }

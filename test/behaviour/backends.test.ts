@@ -3,6 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { type Behaviour, OK, rawBackend } from "../support/backend.ts";
 import { Gateway, type GatewayOptions } from "../support/gateway.ts";
 import { type Handler, HEALTH_PATH, startHelloBackends } from "../support/hello-backends.ts";
 
@@ -89,6 +90,28 @@ test("under load a backend is added, drained and removed: each acts at once, no 
   expect(Object.keys(await load.stop())).toEqual(["200"]);
   // The client may have the last byte before the worker has noted that it left.
   while ((await shown(gateway)).some((one) => one.in_flight > 0)) await Bun.sleep(5);
+});
+
+test("what failed before in its place is not said of a backend that replaces it", async () => {
+  const hangUp: Behaviour = ({ target }, { socket, write }) =>
+    target === HEALTH_PATH ? write(OK) : socket.terminate();
+  using old = rawBackend(hangUp);
+  using next = rawBackend(hangUp);
+  await using gateway = await start({ backends: [old.url], env: { EJECT_AFTER: "0" } });
+  const fail = async (): Promise<void> => {
+    // Not sent a second time.
+    const answer = await fetch(gateway.url, { method: "POST", body: "x" });
+    expect([answer.status, await answer.text()]).toEqual([502, expect.any(String)]);
+  };
+  const failed = (url: string) =>
+    gateway.log((line) => line.message === "upstream failed" && line["url"] === url);
+  for (let i = 0; i < 3; i++) await fail();
+  expect(await failed(old.url)).toMatchObject({ count: 1 });
+  const [{ id } = { id: "" }] = await shown(gateway);
+  expect((await gateway.api("DELETE", `/-/backends/${id}`)).status).toBe(204);
+  expect((await gateway.api("POST", "/-/backends", { url: next.url })).status).toBe(201);
+  await fail();
+  expect(await failed(next.url)).toMatchObject({ count: 1 });
 });
 
 test("changes survive the end of the process, however it ends", async () => {

@@ -28,3 +28,10 @@ test("all workers share them", () => {
   now = 12 * SECOND;
   expect([other.take(0), one.take(0)]).toEqual([3, 0]);
 });
+
+test("a kind that is forgotten begins anew, the others go on", () => {
+  const turns = new LineTurns(LineTurns.reserve(), () => 5 * SECOND);
+  expect([3, 3, 3, 4].map((kind) => turns.take(kind))).toEqual([1, 0, 0, 1]);
+  turns.forget(3);
+  expect([3, 3, 4].map((kind) => turns.take(kind))).toEqual([1, 0, 0]);
+});

@@ -10,6 +10,8 @@ export interface HealthLoopOptions {
   readonly settings: HealthSettings;
   readonly ejection: EjectionSettings;
   readonly log: Logger;
+  /** Told when a slot has got a backend. */
+  readonly onNew?: (slot: number) => void;
 }
 
 export class HealthLoop {
@@ -26,7 +28,7 @@ export class HealthLoop {
 
   /** Starts watching what the table holds, and stops watching what it no longer holds. */
   sync(): void {
-    const { table, settings, ejection } = this.#options;
+    const { table, settings, ejection, onNew } = this.#options;
     const newcomer = this.#begun;
     this.#begun = true;
     const backends = new Map(table.snapshot().map((backend) => [backend.slot, backend.url]));
@@ -41,6 +43,7 @@ export class HealthLoop {
       const log = this.#log;
       const probe = new Probe({ slot, url, table, settings, ejection, newcomer, onClosed, log });
       this.#probes.set(slot, probe);
+      onNew?.(slot);
     }
     this.rescue();
   }

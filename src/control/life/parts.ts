@@ -7,6 +7,7 @@ import { BusyAddresses } from "../../shared/busy-addresses.ts";
 import { ClientTable } from "../../shared/client-table.ts";
 import { type Clock, mainClock } from "../../shared/clock.ts";
 import { HistoryTable } from "../../shared/history-table.ts";
+import { LineTurns } from "../../shared/line-turns.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { SharedTables } from "../../shared/messages.ts";
 import { MetricsTable } from "../../shared/metrics-table.ts";
@@ -100,7 +101,10 @@ function clientParts({ tables, store, log }: Ground, clock: Clock) {
 function backendParts({ config, tables, store, log }: Ground) {
   const table = new BackendTable(tables.backends);
   const { allowLinkLocal, backends: seed, ejection } = config;
-  const health = new HealthLoop({ table, settings: config.health, ejection, log });
+  const turns = new LineTurns(tables.turns.upstream, mainClock());
+  // What failed in its slot before says nothing about a new backend.
+  const onNew = (slot: number): void => turns.forget(slot);
+  const health = new HealthLoop({ table, settings: config.health, ejection, log, onNew });
   const names = new NameWatch({ table, allowLinkLocal, log });
   const backendChanges = new BackendsService({ store, table, seed, health, names, log });
   return { health, names, backendChanges };
