@@ -67,7 +67,7 @@ function supervise(
     startMessage: (worker) => ({ type: "start", worker, config, tables }),
     onMessage: (message, reply) => switchboard.heard(message, reply),
     onDeath: (worker) => forget(worker, tables),
-    onListening: (count) => state.setWorkers(count, count),
+    onCount: (running, listening) => state.setWorkers(running, listening),
     log,
   });
 }

@@ -21,8 +21,8 @@ export interface SupervisorOptions {
   readonly onMessage: (message: FromWorker, reply: (message: ToWorker) => void) => void;
   /** A worker is gone: clear what it held (in-flight counts, table locks). */
   readonly onDeath: (worker: number) => void;
-  /** Workers that listen now. */
-  readonly onListening: (count: number) => void;
+  /** How many have a thread now, and how many of them listen. */
+  readonly onCount: (running: number, listening: number) => void;
   readonly log: Logger;
 }
 
@@ -124,6 +124,7 @@ export class Supervisor {
       seat.phase = seat.bound ? "listening" : "loaded";
       if (!seat.bound) this.#listen(seat);
     }
+    this.#count();
     this.#toAll({ type: "release" });
   }
 
@@ -180,6 +181,7 @@ export class Supervisor {
       this.#heard(seat, event.data, reply);
     });
     post(seat, this.#options.startMessage(seat.row));
+    this.#count();
   }
 
   #heard(seat: Seat, message: FromWorker, reply: (message: ToWorker) => void): void {
@@ -192,7 +194,7 @@ export class Supervisor {
         seat.phase = "listening";
         seat.bound = true;
         seat.handoverPort = message.handoverPort ?? 0;
-        this.#options.onListening(this.#listeningCount());
+        this.#count();
         break;
       case "held":
         // One that is not loaded yet is held when it is.
@@ -222,7 +224,7 @@ export class Supervisor {
     const lived = performance.now() - seat.startedAt;
     seat.phase = "dead";
     this.#options.onDeath(seat.row);
-    this.#options.onListening(this.#listeningCount());
+    this.#count();
     this.#wake();
     if (this.#draining || this.#holding) return;
     seat.deaths = lived > STABLE_AFTER_MS ? 1 : seat.deaths + 1;
@@ -251,8 +253,10 @@ export class Supervisor {
     post(seat, { type: "listen", host, port, listeners, handoverSecret });
   }
 
-  #listeningCount(): number {
-    return this.#seats.filter((seat) => seat.phase === "listening").length;
+  #count(): void {
+    const running = this.#seats.filter((seat) => seat.phase !== "dead").length;
+    const listening = this.#seats.filter((seat) => seat.phase === "listening").length;
+    this.#options.onCount(running, listening);
   }
 
   #toAll(message: ToWorker): void {

@@ -29,6 +29,7 @@ type Reply = (message: ToWorker) => void;
 function supervise(workers = 1) {
   const threads: FakeThread[] = [];
   const replies: Reply[] = [];
+  const counts: { running: number; listening: number }[] = [];
   const { log, lines } = recordingLog();
   const supervisor = new Supervisor({
     workers,
@@ -39,11 +40,11 @@ function supervise(workers = 1) {
     startMessage: (worker) => ({ type: "start", worker }) as ToWorker,
     onMessage: (_, reply) => replies.push(reply),
     onDeath: () => undefined,
-    onListening: () => undefined,
+    onCount: (running, listens) => counts.push({ running, listening: listens }),
     log,
   });
   supervisor.start();
-  return { supervisor, threads, replies, lines };
+  return { supervisor, threads, replies, lines, counts };
 }
 
 /** As after a start. */
@@ -115,6 +116,23 @@ test("a replacement that cannot listen is logged and replaced, later and later",
   const held = supervisor.hold();
   threads[4]!.says({ type: "held" });
   await held;
+});
+
+test("a worker that runs and does not listen is told apart from one that does", async () => {
+  jest.useFakeTimers();
+  const { threads, counts } = await listening(2);
+  const now = () => counts.at(-1);
+  expect(now()).toEqual({ running: 2, listening: 2 });
+  threads[0]!.terminate();
+  expect(now()).toEqual({ running: 2, listening: 1 });
+  threads[2]!.says({ type: "loaded" });
+  threads[2]!.says({ type: "failed", message: "EMFILE" });
+  expect(now()).toEqual({ running: 1, listening: 1 });
+  jest.advanceTimersByTime(1000);
+  expect(now()).toEqual({ running: 2, listening: 1 });
+  threads[3]!.says({ type: "loaded" });
+  threads[3]!.says({ type: "listening" });
+  expect(now()).toEqual({ running: 2, listening: 2 });
 });
 
 test("a worker that is to be replaced is replaced once, whatever a hold does meanwhile", async () => {
