@@ -171,7 +171,7 @@ const ROWS: readonly Row[] = [
           `rate(gateway_flush_duration_seconds_sum{${AT}}${PER_SECOND}) / rate(gateway_flush_duration_seconds_count{${AT}}${PER_SECOND})`,
           "duration",
         ),
-        ...one(`time() - gateway_flush_last_success_timestamp_seconds{${AT}}`, "age"),
+        ...one(`time() - (gateway_flush_last_success_timestamp_seconds{${AT}} > 0)`, "age"),
       ]),
       plot("Buckets to write", "short", one(`gateway_flush_pending_clients{${AT}}`)),
       plot("Processor", "short", one(`rate(process_cpu_seconds_total{${AT}}${PER_SECOND})`)),

@@ -84,6 +84,12 @@ describe("the Grafana dashboard", () => {
     }
   });
 
+  test("shows no age of decades for what never happened", () => {
+    const ages = expressions.filter((expression) => expression.includes("_timestamp_seconds"));
+    expect(ages.length).toBeGreaterThan(0);
+    for (const age of ages) expect(age).toMatch(/_timestamp_seconds\{[^}]*\} > 0/);
+  });
+
   test.skipIf(noPromtool)("asks in valid PromQL", async () => {
     const plain = expressions.map((expression) =>
       expression.replaceAll("$__rate_interval", "5m").replaceAll(/\$(job|instance)/g, ".*"),
