@@ -2,6 +2,7 @@
 // gateway whether it is well, for container health checks on images that hold nothing else.
 
 import { loadConfig } from "../config.ts";
+import { maskUrl } from "../config/database.ts";
 import { settledText } from "../config/reference.ts";
 import { EXIT, type ExitCode } from "../shared/start-error.ts";
 
@@ -23,16 +24,17 @@ export function check(file: string | null): ExitCode {
 
 /** One GET; redirects are not followed. */
 export async function probe(url: string): Promise<ExitCode> {
+  const shown = maskUrl(url);
   try {
     const response = await fetch(url, {
       redirect: "manual",
       signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
     });
     if (response.ok) return EXIT.ok;
-    console.error(`gateway: ${url} answered ${response.status}`);
+    console.error(`gateway: ${shown} answered ${response.status}`);
   } catch (error) {
     const timedOut = error instanceof DOMException && error.name === "TimeoutError";
-    console.error(`gateway: ${url} ${timedOut ? "did not answer" : "cannot be reached"}`);
+    console.error(`gateway: ${shown} ${timedOut ? "did not answer" : "cannot be reached"}`);
   }
   return EXIT.failed;
 }

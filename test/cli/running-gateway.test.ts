@@ -31,6 +31,31 @@ describe("where it is", () => {
   });
 });
 
+test("a password in its URL is used and never shown", async () => {
+  const asked: (string | null)[] = [];
+  using server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(request) {
+      asked.push(request.headers.get("authorization"));
+      return new Response("not here", { status: 404 });
+    },
+  });
+  const env = { GATEWAY_URL: `http://me:s3cret@127.0.0.1:${server.port}` };
+  const gateway = await RunningGateway.of(remote, env);
+  expect(gateway.url).toBe(`http://me:***@127.0.0.1:${server.port}`);
+  const refused: unknown = await gateway.ask("GET", "/-/ready").catch((thrown: unknown) => thrown);
+  expect(asked).toEqual([`Basic ${btoa("me:s3cret")}`]);
+  await server.stop(true);
+  const gone: unknown = await gateway.ask("GET", "/-/ready").catch((thrown: unknown) => thrown);
+  const bad = { GATEWAY_URL: "ftp://me:s3cret@gateway" };
+  const unusable: unknown = await RunningGateway.of(remote, bad).catch((thrown: unknown) => thrown);
+  for (const error of [refused, gone, unusable]) {
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).toContain("me:***@");
+  }
+});
+
 describe("an answer that is none of a gateway", () => {
   test.each([
     ["a page", new Response("<h1>It works</h1>", { headers: { "content-type": "text/html" } })],

@@ -1,6 +1,7 @@
 // The gateway that a command asks, over HTTP: where it is, how to prove who asks, and what its
 // refusals mean to the person who typed the command.
 
+import { maskUrl } from "../../config/database.ts";
 import { token as tokenKind } from "../../config/kinds.ts";
 import { EXIT, StartError } from "../../shared/start-error.ts";
 import type { Remote } from "../command.ts";
@@ -33,12 +34,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const TIMEOUT_MS = 30_000;
 
 export class RunningGateway {
-  /** Without a trailing slash. */
+  /** For people: without a trailing slash, and without the password that a proxy in front may want. */
   readonly url: string;
+  readonly #base: string;
   readonly #token: Token | null;
 
   constructor(url: string, token: Token | null) {
-    this.url = url.replace(/\/+$/, "");
+    this.#base = url.replace(/\/+$/, "");
+    this.url = maskUrl(this.#base);
     this.#token = token;
   }
 
@@ -82,7 +85,7 @@ export class RunningGateway {
     const headers = new Headers({ accept: "application/json, text/plain;q=0.5" });
     if (content !== null) headers.set("content-type", text?.type ?? "application/json");
     if (this.#token) headers.set("authorization", `Bearer ${this.#token.text}`);
-    const url = new URL(this.url + path);
+    const url = new URL(this.#base + path);
     // What a URL makes of `..` leads elsewhere: to a backend, which would be told the token.
     if (!(url.pathname + url.search).endsWith(path)) {
       throw new StartError(EXIT.usage, `no URL can have the path ${path}`);
@@ -138,7 +141,7 @@ function urlFrom(env: Environment): string {
     if (protocol === "http:" || protocol === "https:") return url;
     throw new StartError(
       EXIT.usage,
-      `GATEWAY_URL needs a URL that starts with http:// or https://, not ${JSON.stringify(url)}`,
+      `GATEWAY_URL needs a URL that starts with http:// or https://, not ${JSON.stringify(maskUrl(url))}`,
     );
   }
   const port = env["PORT"] || "3030";
