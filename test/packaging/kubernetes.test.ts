@@ -3,13 +3,15 @@
 
 import { describe, expect, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { ConfigMap } from "kubernetes-models/v1/ConfigMap";
 import { Deployment, type IDeployment } from "kubernetes-models/apps/v1/Deployment";
 import { PodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget";
 import { Service } from "kubernetes-models/v1/Service";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { loadConfig } from "../../src/config.ts";
+import { meetingPlace } from "../../src/control/takeover/meeting-place.ts";
 import pkg from "../../package.json" with { type: "json" };
 
 const ROOT = join(import.meta.dir, "../..");
@@ -97,6 +99,17 @@ describe("what it says of the gateway", () => {
       command: { name: "serve", config: "/etc/gateway/gateway.yaml" },
     });
     expect(container!.image).toEndWith(`/gateway:${pkg.version}`);
+  });
+
+  test("the one folder it writes to beside PostgreSQL can be written", () => {
+    const place = { database: { kind: "postgres", url: "" }, host: "::", port: 3030 } as const;
+    const folder = dirname(dirname(meetingPlace({ ...place, env: {} })));
+    expect(folder).toBe(tmpdir());
+    const mount = container!.volumeMounts!.find(({ mountPath }) => mountPath === "/tmp");
+    expect(mount).toMatchObject({ name: "tmp" });
+    expect(mount!.readOnly).toBeUndefined();
+    const volume = pod.spec!.volumes!.find(({ name }) => name === "tmp");
+    expect(volume!.emptyDir).toBeDefined();
   });
 
   test("probes ask routes that are open without the token", () => {
