@@ -59,10 +59,15 @@ describe("start", () => {
     const env = { HEALTH_PATH, HEALTH_TIMEOUT: "5m" };
     await using gateway = await Gateway.start({ backends: [silent.url, ...backends.urls], env });
     expect((await fetch(gateway.url)).status).toBe(200);
+    expect((await fetch(`${gateway.url}/-/ready`)).status).toBe(200);
     await using alone = await Gateway.start({ backends: [silent.url], env });
     expect((await fetch(alone.url)).status).toBe(503);
     expect((await fetch(`${alone.url}/-/healthy`)).status).toBe(200);
-    expect((await fetch(`${alone.url}/-/ready`)).status).toBe(503);
+    const ready = await fetch(`${alone.url}/-/ready`);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      expect.objectContaining({ detail: "No backend is open to requests." }),
+    ]);
   });
 });
 

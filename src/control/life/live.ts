@@ -64,6 +64,8 @@ async function serve(options: LifeOptions, parts: Parts): Promise<ExitCode> {
     ? await takeOver(parts, successor, shutdown)
     : await startAlone(parts, { host, port }, shutdown);
   if (counts === null) return await giveUp(parts);
+  // Whether a backend is open is asked apart: one that never answers its check holds up nobody.
+  state.enter(READY);
   parts.persistence.start();
   parts.sampler.start(mainClock());
   parts.meter.start();
@@ -71,8 +73,6 @@ async function serve(options: LifeOptions, parts: Parts): Promise<ExitCode> {
   const { workers, database } = config;
   log.info("listening", { host, port, workers, ...counts, database: database.kind });
   options.onListening?.({ host, port });
-  await Promise.race([health.firstRound(), shutdown.requested]);
-  state.enter(READY);
   await replacedOrStopped(parts, incumbent, shutdown);
   return await stop(parts, incumbent);
 }
