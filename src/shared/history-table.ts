@@ -17,7 +17,7 @@ export interface Sample {
   readonly admitted: number;
   /** Requests a second that found no token: 429. */
   readonly limited: number;
-  /** Requests a second refused for another reason: 400 or 401. */
+  /** Requests a second refused for another reason: 401, or before a bucket was asked. */
   readonly refused: number;
   /** Answers a second with a status of 500 and above, whoever made them. */
   readonly failed: number;

@@ -26,7 +26,9 @@ export const BackendStatusBody = t.Object(
     }),
     in_flight: t.Number({ description: "Requests it is working on." }),
     requests: t.Number({ description: "Requests sent to it since the gateway started." }),
-    failures: t.Number({ description: "Those that ended without an answer." }),
+    failures: t.Number({
+      description: "Those that brought no answer, or one that broke off.",
+    }),
     last_check: t.Union(
       [
         t.Object({
