@@ -66,7 +66,11 @@ export class Rotation {
     Atomics.store(words, 0, header);
   }
 
-  /** Where the new cycle holds the slot that the present one would have drawn next. */
+  /**
+   * Where the new cycle holds the slot that the present one would have drawn next: of several places
+   * the one as far into the cycle as the present one is. From the first of them, a light member whose
+   * turn comes late would have none as long as changes keep coming.
+   */
   #continuation(cycle: readonly number[]): number {
     const words = this.#words;
     const length = words[0]! & 0xffff;
@@ -75,10 +79,25 @@ export class Rotation {
     const kept = new Set(cycle);
     for (let step = 0; step < length; step++) {
       const slot = words[base + LINE + ((next + step) % length)]!;
-      if (kept.has(slot)) return cycle.indexOf(slot);
+      if (kept.has(slot)) return nearest(cycle, slot, ((next % length) / length) * cycle.length);
     }
     return 0;
   }
+}
+
+/** The position of `slot` that is the fewest steps from `place`, either way round. */
+function nearest(cycle: readonly number[], slot: number, place: number): number {
+  let found = -1;
+  let fewest = Infinity;
+  for (const [position, member] of cycle.entries()) {
+    if (member !== slot) continue;
+    const apart = Math.abs(position - place);
+    const steps = Math.min(apart, cycle.length - apart);
+    if (steps >= fewest) continue;
+    fewest = steps;
+    found = position;
+  }
+  return found;
 }
 
 function bufferOf(header: number): number {

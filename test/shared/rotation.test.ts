@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Rotation, ROTATION_BYTES } from "../../src/shared/rotation.ts";
+import { buildSchedule } from "../../src/shared/schedule.ts";
 
 const newRotation = () => new Rotation(new SharedArrayBuffer(ROTATION_BYTES), 0);
 const draw = (rotation: Rotation, times: number) =>
@@ -85,4 +86,18 @@ test("many publications reuse the buffers without a trace of earlier cycles", ()
     rotation.publish(cycle);
     expect(cycle).toContain(rotation.draw());
   }
+});
+
+test("changes that keep coming leave a light member its turns", () => {
+  const rotation = newRotation();
+  const without = buildSchedule([19, 1]);
+  const withAnother = buildSchedule([19, 1, 19]);
+  const drawn = Array.from({ length: 400 }, (_, change) => {
+    rotation.publish(change % 2 === 0 ? withAnother : without);
+    return draw(rotation, 10);
+  }).flat();
+  // 4,000 draws, a 20th and a 39th of them in turn.
+  const expected = 4_000 * ((1 / 20 + 1 / 39) / 2);
+  const light = drawn.filter((slot) => slot === 1).length;
+  expect(Math.abs(light - expected)).toBeLessThan(0.2 * expected);
 });
