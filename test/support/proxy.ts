@@ -17,6 +17,7 @@ import { Tracing } from "../../src/data/tracing/tracing.ts";
 import { UnreadLog } from "../../src/data/unread-log.ts";
 import { AnonymousTable } from "../../src/shared/anonymous-table.ts";
 import { BackendTable } from "../../src/shared/backend-table.ts";
+import type { BalancerName } from "../../src/shared/balancing/balancer.ts";
 import { ClientTable } from "../../src/shared/client-table.ts";
 import { mainClock } from "../../src/shared/clock.ts";
 import { LineTurns } from "../../src/shared/line-turns.ts";
@@ -47,6 +48,8 @@ export interface ProxyOptions {
   readonly fall?: number;
   /** Failures of any kind that speak for ejecting a backend. */
   readonly ejectAfter?: number;
+  /** Default `round_robin`. */
+  readonly balancer?: BalancerName;
 }
 
 export interface Proxy extends AsyncDisposable {
@@ -84,7 +87,11 @@ export function startProxy(options: ProxyOptions): Proxy {
   }
   const bucket = options.anonymous ?? { capacity: 1e6, ratePerSec: 1e6 };
   const { adoption, fall = 3, ejectAfter = 0, transport = "fetch" } = options;
-  const backends = new BackendTable(BackendTable.reserve({ ...ROW, fall, ejectAfter }), 0);
+  const { balancer = "round_robin" } = options;
+  const backends = new BackendTable(
+    BackendTable.reserve({ ...ROW, fall, ejectAfter, balancer }),
+    0,
+  );
   backends.setBackends(options.backends.map((url) => ({ url, weight: 1 })));
   for (const { slot } of backends.snapshot()) backends.setHealthy(slot, true, Date.now());
   const metrics = new MetricsTable(MetricsTable.reserve(ROW), 0);

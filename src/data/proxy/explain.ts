@@ -27,6 +27,7 @@ import { unfitOf } from "../http1/sayable.ts";
 import { clientIdOf } from "./client-id.ts";
 import { Exchange } from "./exchange.ts";
 import { type ClientLookup, identify } from "./identify.ts";
+import { partyOf } from "./pick.ts";
 import { refuse } from "./refuse.ts";
 import { DOUBLED_CLIENT_ID, UNKNOWN_CLIENT } from "./responses.ts";
 
@@ -174,11 +175,11 @@ function bucketOf(policy: ExplainedBucket["policy"], ratePerSec: number): Explai
 }
 
 function nextBackend(
-  { clientId, address }: Exchange,
+  exchange: Exchange,
   reasons: string[],
   { backends, config }: ExplainOptions,
 ): Explanation["backend"] {
-  const slot = backends.preview(keyOf(clientId ?? address));
+  const slot = backends.preview(keyOf(partyOf(exchange)));
   if (slot < 0) {
     const why = slot === SATURATED ? "has as many requests as it may have" : "is not available";
     reasons.push(`Every backend ${why}.`);

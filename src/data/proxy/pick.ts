@@ -2,6 +2,7 @@
 // try for each, and only where repeating is safe (RFC 9110 §9.2.2). Begins the request in the table
 // that all threads share; writes the exchange's backend.
 
+import { addressKey, type AddressKey, keyText } from "../../shared/address.ts";
 import { SATURATED } from "../../shared/backend-table.ts";
 import { keyOf } from "../../shared/balancing/balancer.ts";
 import type { Exchange } from "./exchange.ts";
@@ -29,14 +30,21 @@ const NOTHING_TRIED: readonly number[] = [];
 
 /** Sets the exchange's backend and begins the request there. */
 export function pick(exchange: Exchange, backends: Backends): Pick {
-  // Who is limited together stays together: the client, or the address.
-  const key = backends.usesKey ? keyOf(exchange.clientId ?? exchange.address) : 0;
+  const key = backends.usesKey ? keyOf(partyOf(exchange)) : 0;
   const slot = backends.acquire(key, exchange.tried ?? NOTHING_TRIED);
   if (slot < 0) return slot === SATURATED ? "saturated" : "none";
   exchange.backend = slot;
   exchange.backendUrl = backends.url(slot);
   exchange.begun = true;
   return "picked";
+}
+
+const key: AddressKey = { hi: 0, lo: 0 };
+
+/** Who is limited together stays together: the client, or the address, of IPv6 its /64. */
+export function partyOf({ clientId, address }: Exchange): string {
+  if (clientId !== null) return clientId;
+  return address.includes(":") && addressKey(address, key) ? keyText(key) : address;
 }
 
 /** Whether a request that just failed has a backend left. */
