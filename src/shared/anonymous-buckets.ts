@@ -68,6 +68,16 @@ export class AnonymousBuckets {
     return true;
   }
 
+  /** The same of the overflow bucket at cell `word`. */
+  peekShared(word: number, units: number, out: Take): boolean {
+    this.#cells.read(word);
+    const { high, low } = this.#cells;
+    const ahead = Math.max(0, this.#cells.ahead(units));
+    if (!this.#cells.holds(word, high, low)) return false;
+    describe(this.#limit, ahead, out);
+    return true;
+  }
+
   #refuse(word: number, ahead: number, out: Take): TryOutcome {
     if (!this.#cells.holds(word, this.#cells.high, this.#cells.low)) return RETRY;
     describe(this.#limit, ahead, out);

@@ -75,6 +75,11 @@ export class AnonymousClaims {
     return LOOK_AGAIN;
   }
 
+  /** Whether a way is unused or holds a full bucket; changes nothing. */
+  hasRoom(set: number, units: number): boolean {
+    return this.#victim(at.HEADER + set * at.WAYS, units) >= 0;
+  }
+
   /**
    * Freezes the word of a full bucket. The version of its key, or -1 when the bucket is not full or
    * another thread changed it.

@@ -94,14 +94,19 @@ export class AnonymousTable {
     return LIMITED;
   }
 
-  /** What the address's bucket holds; an address that has none counts as full. Takes nothing. */
+  /**
+   * What a take of the address would find: its bucket, a full one if it would get that, or its set's
+   * shared one. Takes nothing.
+   */
   peek(address: AddressKey, now: number, out: Take): void {
     const units = this.#units(now);
     const set = this.#locate(address);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const key = this.#find(set);
-      if (key < 0) break;
-      if (this.#buckets.peek(key, this.#tag, units, out)) return;
+      if (key >= 0) {
+        if (this.#buckets.peek(key, this.#tag, units, out)) return;
+      } else if (this.#claims.hasRoom(set, units)) break;
+      else if (this.#buckets.peekShared(this.#sharedCell(set), units, out)) return;
     }
     describe(this.#limit, 0, out);
   }

@@ -65,6 +65,19 @@ test("a peek of an unknown address shows a full bucket and makes no entry", () =
   expect(table.numbers().entries).toBe(0);
 });
 
+test("a peek of a newcomer to a set whose buckets are all in use shows the one it would share", () => {
+  const memory = AnonymousTable.reserve(LIMIT);
+  const table = new AnonymousTable(memory);
+  const crowd = neighbours(memory, 10);
+  for (const key of crowd.slice(0, 8)) table.take(key, 0, out);
+  expect(drain(table, crowd[8]!, 0)).toBe(100);
+  table.peek(crowd[9]!, 0, out);
+  expect(out).toEqual({ limit: 100, remaining: 0, resetAfter: 20, retryAfter: 0.2, window: 20 });
+  // The first buckets are full again, and one of them makes room.
+  table.peek(crowd[9]!, 0.2e9, out);
+  expect(out).toMatchObject({ remaining: 100, retryAfter: 0 });
+});
+
 test("the address unused longest gives its place away", () => {
   const memory = AnonymousTable.reserve(LIMIT);
   const table = new AnonymousTable(memory);
