@@ -39,9 +39,9 @@ export class HealthLoop {
     }
     for (const [slot, url] of backends) {
       if (this.#probes.has(slot)) continue;
-      const onClosed = (): void => this.rescue();
+      const onFlip = (): void => this.rescue();
       const log = this.#log;
-      const probe = new Probe({ slot, url, table, settings, ejection, newcomer, onClosed, log });
+      const probe = new Probe({ slot, url, table, settings, ejection, newcomer, onFlip, log });
       this.#probes.set(slot, probe);
       onNew?.(slot);
     }

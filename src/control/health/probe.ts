@@ -39,8 +39,8 @@ export interface ProbeOptions {
   readonly ejection: EjectionSettings;
   /** Others carry traffic already, so even its first start is a slow one. */
   readonly newcomer: boolean;
-  /** This backend was closed to requests. */
-  readonly onClosed: () => void;
+  /** Its health changed: none may be open now, or an ejected one may work again. */
+  readonly onFlip: () => void;
   readonly log: Logger;
 }
 
@@ -134,10 +134,10 @@ export class Probe {
   }
 
   #flip(healthy: boolean, atMs: number): void {
-    const { slot, table, onClosed } = this.#options;
+    const { slot, table, onFlip } = this.#options;
     if (!healthy) this.#slowStart.stop();
     table.setHealthy(slot, healthy, atMs);
-    if (!healthy) onClosed();
+    onFlip();
   }
 
   /** Completes what a worker began when its connection failures made the backend unhealthy. */

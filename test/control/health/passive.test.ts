@@ -143,6 +143,24 @@ test("when the others go down, an ejected one is better than none", async () => 
   expect(openSlots(table)).toEqual([0]);
 });
 
+test("the same of one that was down itself by then, as soon as its checks are fine", async () => {
+  let status = 200;
+  const one = backend(() => status);
+  const other = backend();
+  const { table, log, fail } = await watch([one, other]);
+  fail(0, AFTER);
+  status = 500;
+  await log.line({ message: "backend is unhealthy", url: one.url });
+  await other.stop();
+  await log.line({ message: "backend is unhealthy", url: other.url });
+  expect(openSlots(table)).toEqual([]);
+  status = 200;
+  expect(await log.line({ message: "backend is on trial", url: one.url })).toMatchObject({
+    reason: "no other backend is left",
+  });
+  expect(openSlots(table)).toEqual([0]);
+});
+
 test("a returning backend comes up to its weight step by step; one there from the start does not", async () => {
   let status = 200;
   const sick = backend(() => status);
