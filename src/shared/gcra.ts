@@ -117,10 +117,11 @@ export function rescale(ahead: number, from: Limit, to: Limit): number {
 /** Describes a bucket whose TAT lies `ahead` units (integer, >= 0) after now. */
 export function describe(limit: Limit, ahead: number, out: Take): void {
   const { interval, burst, exponent } = limit;
-  const held = ahead < burst ? burst - ahead : 0;
+  // Below zero where a thread whose clock is a little ahead emptied the bucket: it takes that longer.
+  const held = burst - ahead;
   const second = SECOND / POWERS[exponent]!;
   out.limit = limit.capacity;
-  out.remaining = ahead === 0 ? limit.capacity : held / interval;
+  out.remaining = ahead === 0 ? limit.capacity : held > 0 ? held / interval : 0;
   out.resetAfter = ahead / second;
   out.retryAfter = held >= interval ? 0 : (interval - held) / second;
   out.window = limit.capacity / limit.ratePerSec;

@@ -81,6 +81,16 @@ export const LIMIT_CASES: readonly LimitCase[] = [
     ],
   },
   {
+    name: "who looks with a clock behind the one of the take is told to wait for as much longer",
+    capacity: 2,
+    ratePerSec: 1,
+    steps: [
+      { now: 0.000025, times: 2, limited: false, remaining: 0, reset: 2, retry: 1 },
+      { now: 0, limited: true, remaining: 0, reset: 2.000025, retry: 1.000025 },
+      { now: 1.000025, limited: false, remaining: 0, reset: 2, retry: 1 },
+    ],
+  },
+  {
     name: "a capacity with a fraction",
     capacity: 2.5,
     ratePerSec: 1,
