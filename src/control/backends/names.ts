@@ -20,6 +20,8 @@ export interface NameWatchOptions {
   readonly table: BackendTable;
   readonly allowLinkLocal: boolean;
   readonly log: Logger;
+  /** A backend was closed to requests for where its name leads, or is not any more. */
+  readonly onJudged: () => void;
   readonly resolve?: Resolve;
   readonly cacheMs?: number;
 }
@@ -91,6 +93,7 @@ export class NameWatch {
     if (!table.setForbidden(slot, forbidden)) return;
     if (forbidden) this.#log.error("backend leads to a link-local or metadata address", { url });
     else this.#log.info("backend leads to an allowed address again", { url });
+    this.#options.onJudged();
   }
 
   #renew(slot: number, url: string): void {

@@ -105,7 +105,7 @@ function backendParts({ config, tables, store, log }: Ground) {
   // What failed in its slot before says nothing about a new backend.
   const onNew = (slot: number): void => turns.forget(slot);
   const health = new HealthLoop({ table, settings: config.health, ejection, log, onNew });
-  const names = new NameWatch({ table, allowLinkLocal, log });
+  const names = new NameWatch({ table, allowLinkLocal, log, onJudged: () => health.rescue() });
   const backendChanges = new BackendsService({ store, table, seed, health, names, log });
   return { health, names, backendChanges };
 }

@@ -21,6 +21,7 @@ function watch(leads: Record<string, readonly string[] | null>, allowLinkLocal =
     table,
     allowLinkLocal,
     log: log.logger,
+    onJudged: () => undefined,
     cacheMs: 30,
     resolve: (host) => {
       asked.push(host);
@@ -105,7 +106,8 @@ test("the system's resolver knows localhost", async () => {
   const table = new BackendTable(BackendTable.reserve({ workers: 1, fall: 3 }));
   table.setBackends([{ url: "http://localhost:1", weight: 1 }]);
   table.setHealthy(0, true, 1);
-  names = new NameWatch({ table, allowLinkLocal: false, log: recordedLog().logger });
+  const log = recordedLog().logger;
+  names = new NameWatch({ table, allowLinkLocal: false, log, onJudged: () => undefined });
   await names.look();
   expect(table.isOpen(0)).toBe(true);
   expect(await names.forbids("http://localhost:1")).toBe(false);

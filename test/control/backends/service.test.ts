@@ -59,7 +59,8 @@ async function plane(
   const table = new BackendTable(memory);
   const ejection = { baseMs: 10_000, slowStartMs: 0 };
   const health = new HealthLoop({ table, settings: HEALTH, ejection, log });
-  const names = new NameWatch({ table, allowLinkLocal: false, log, resolve });
+  const onJudged = (): void => health.rescue();
+  const names = new NameWatch({ table, allowLinkLocal: false, log, onJudged, resolve });
   const service = new BackendsService({ store, table, seed, health, names, log });
   await service.start();
   if (store.changes) {
@@ -73,7 +74,8 @@ async function plane(
     await store.close();
   };
   open.push(stop);
-  return { service, store, health, worker: new BackendTable(memory, 0), lines, stop };
+  const worker = new BackendTable(memory, 0);
+  return { service, store, health, names, table, worker, lines, stop };
 }
 
 /** A table that is not there: what the gateway asks of the database fails. */
@@ -244,6 +246,21 @@ test("a configured name that leads to a metadata address gets no requests", asyn
   const seed = [{ url: "http://metadata.test:80", weight: 1 }];
   const { worker } = await plane(config, seed);
   await eventually(() => worker.snapshot()[0]!.forbidden);
+});
+
+test("when the last open one is forbidden for its name, an ejected one is better than none", async () => {
+  const config = await dialects[0]!.create();
+  const [one, other] = [backend(), backend()];
+  const named = `http://localhost:${other.port}`;
+  let address = "127.0.0.1";
+  const seed = [one.url, named].map((url) => ({ url, weight: 1 }));
+  const { health, names, table } = await plane(config, seed, () => Promise.resolve([address]));
+  await health.firstRound();
+  table.eject(0, Date.now() + 60_000);
+  expect([table.isOpen(0), table.isOpen(1)]).toEqual([false, true]);
+  address = "169.254.169.254";
+  await names.look();
+  expect([table.isOpen(0), table.isOpen(1)]).toEqual([true, false]);
 });
 
 test("a change that waited until nobody listens any more is not begun", async () => {
