@@ -17,7 +17,7 @@ import { RetryBudget } from "./retry-budget.ts";
 
 /** `seed`: that of the anonymous buckets to take over. */
 export function reserveTables(config: Config, seed: readonly number[] | undefined): SharedTables {
-  const { anonymous, balancer, ejection, health, workers } = config;
+  const { anonymous, balancer, connections, ejection, health, workers } = config;
   return {
     clients: ClientTable.reserve(),
     anonymous: AnonymousTable.reserve({ ...anonymous, seed }),
@@ -30,7 +30,7 @@ export function reserveTables(config: Config, seed: readonly number[] | undefine
     }),
     metrics: MetricsTable.reserve({ workers }),
     history: HistoryTable.reserve(),
-    connections: ConnectionTable.reserve({ workers }),
+    connections: ConnectionTable.reserve({ workers, ...connections }),
     descriptors: DescriptorTable.reserve({ workers }),
     retryBudget: RetryBudget.reserve({ workers }),
     turns: {
