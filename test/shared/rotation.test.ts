@@ -88,6 +88,16 @@ test("many publications reuse the buffers without a trace of earlier cycles", ()
   }
 });
 
+test("the same cycle once more changes nothing, wherever it stands", () => {
+  const rotation = newRotation();
+  const cycle = buildSchedule([5, 2, 1]);
+  const drawn = Array.from({ length: 24 }, () => {
+    rotation.publish(cycle);
+    return rotation.draw();
+  });
+  expect(drawn).toEqual([...cycle, ...cycle, ...cycle]);
+});
+
 test("changes that keep coming leave a light member its turns", () => {
   const rotation = newRotation();
   const without = buildSchedule([19, 1]);
