@@ -266,7 +266,7 @@ function listen({ host, port, listeners, handoverSecret }: Listen): void {
 }
 
 function tick(): void {
-  deadlines.advance(performance.now());
+  deadlines.tick(performance.now());
   if (server !== null) collection.look(server);
 }
 

@@ -162,7 +162,7 @@ export function startProxy(options: ProxyOptions): Proxy {
     },
     onError,
   });
-  const ticking = setInterval(() => deadlines.advance(performance.now()), TICK_MS);
+  const ticking = setInterval(() => deadlines.tick(performance.now()), TICK_MS);
   const inFlight = (): number =>
     backends.snapshot().reduce((sum, backend) => sum + backend.inFlight, metrics.inFlight());
   return {

@@ -1,12 +1,14 @@
 // The deadlines of one worker's connections, in a wheel of coarse ticks. Moving a deadline further out,
 // which every request does, is one store: an entry stays in its slot and is looked at again when
-// the slot comes up. The worker's root calls `advance` about once a tick; nothing here reads a clock.
+// the slot comes up. The worker's root calls `tick` about once a tick; nothing here reads a clock.
 // Always holds: an entry's slot comes up no later than it is due, unless it is due never.
 
 import { dateDue } from "./date.ts";
 
-/** Milliseconds: how often `advance` should be called. */
+/** Milliseconds: how often `tick` should be called. */
 export const TICK_MS = 100;
+/** Milliseconds between two calls after which the worker itself has stood still. */
+const STOOD_STILL_MS = 1000;
 const SLOTS = 1024;
 
 export interface DeadlineOwner {
@@ -32,12 +34,27 @@ export class DeadlineWheel {
   /** Milliseconds at the last `advance`. */
   now: number;
   #tick: number;
+  /** The caller's clock at the last `tick`, and how much of it does not count. */
+  #called: number;
+  #stoodStill = 0;
   /** Heads of circular lists. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Deadline(null));
 
   constructor(now: number) {
     this.now = now;
+    this.#called = now;
     this.#tick = Math.floor(now / TICK_MS);
+  }
+
+  /**
+   * `advance`, as a timer calls it. While the whole worker stood still (a paused container or machine)
+   * nobody could be heard: that time is nobody's delay, and what arrived in it is still to be read.
+   */
+  tick(now: number): void {
+    const passed = now - this.#called;
+    this.#called = now;
+    if (passed > STOOD_STILL_MS) this.#stoodStill += passed - TICK_MS;
+    this.advance(now - this.#stoodStill);
   }
 
   /** Calls the owner within a tick after `delayMs`. */

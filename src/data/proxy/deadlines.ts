@@ -7,6 +7,8 @@ import type { Clock } from "../../shared/clock.ts";
 
 /** A deadline is kept to within this many milliseconds. */
 export const LOOK_EVERY_MS = 100;
+/** ns between two looks after which the worker itself has stood still, as in ../http1/deadlines.ts. */
+const STOOD_STILL = 1e9;
 
 /** What the client is waited for to do: to send more of its body; to take more of the answer. */
 export const UPLOADS = 1;
@@ -29,6 +31,8 @@ export class Deadlines {
   readonly #clock: Clock;
   /** ns: at the last look or the last request; good to `LOOK_EVERY_MS` while anything waits. */
   #now = 0;
+  /** ns: the last look, or the beginning of the looks. */
+  #looked = 0;
   readonly #waiting: Waiting[] = [];
   #timer: ReturnType<typeof setInterval> | null = null;
 
@@ -43,7 +47,9 @@ export class Deadlines {
     waiting.waitingAt = this.#waiting.length;
     this.#waiting.push(waiting);
     // It runs on while requests keep coming: starting it for each would cost what it saves.
-    this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS);
+    if (this.#timer !== null) return;
+    this.#looked = now;
+    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
   }
 
   remove(waiting: Waiting): void {
@@ -81,6 +87,10 @@ export class Deadlines {
     }
     const now = this.#clock();
     this.#now = now;
+    const passed = now - this.#looked;
+    this.#looked = now;
+    // Nobody could be heard meanwhile: what arrived is still to be read, and none was late.
+    if (passed > STOOD_STILL) for (const waiting of this.#waiting) waiting.deadline += passed;
     // Giving up rejects a promise, so nothing is removed while this runs.
     for (const waiting of this.#waiting) if (now >= waiting.deadline) waiting.onTimeout();
   }

@@ -64,3 +64,18 @@ test("an owner may set its deadline again, or remove another's, while it is call
   for (let now = 0; now <= 1000; now += 50) wheel.advance(now);
   expect(calls).toEqual(["first", "first", "first"]);
 });
+
+test("time in which the worker stood still is nobody's delay", () => {
+  const wheel = new DeadlineWheel(0);
+  const owner = new Owner();
+  for (let now = 0; now <= 1000; now += TICK) wheel.tick(now);
+  wheel.set(owner.deadline, 500);
+  wheel.tick(60_000);
+  // Set before the next tick, as what arrived meanwhile is: its time is not short.
+  const other = new Owner();
+  wheel.set(other.deadline, 500);
+  for (let now = 60_100; now <= 60_300; now += TICK) wheel.tick(now);
+  expect([owner.called.length, other.called.length]).toEqual([0, 0]);
+  for (let now = 60_400; now <= 60_600; now += TICK) wheel.tick(now);
+  expect([owner.called.length, other.called.length]).toEqual([1, 1]);
+});
