@@ -118,7 +118,7 @@ describe.each(TRANSPORTS)("by %s", (transport) => {
   });
 
   test("nor is one whose client does not read", async () => {
-    const SIZE = 64 << 20;
+    const SIZE = 24 << 20;
     using backend = rawBackend(async ({ target }, { write }) => {
       if (target === "/silent") return write(SILENT);
       await write(`HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: ${SIZE}\r\n\r\n`);
