@@ -202,15 +202,20 @@ function locked(given: SQL): SQL {
     WHERE held.version = given.version`;
 }
 
-/** What a row's bucket holds at a later moment; `tokensNow` in SQL. */
+/**
+ * What a row's bucket holds at a later moment; `tokensNow` in SQL. Where a product is too small for a
+ * number PostgreSQL fails the statement, and with it what is written of all others: slower limits than
+ * 1e-9 a second count as that one, as in the table.
+ */
 function refilled(at: SQL): SQL {
   const { capacity, ratePerSec, tokens, tokensAt } = clients;
-  return sql`least(${capacity}, ${tokens} + greatest(0, ${at} - ${tokensAt}) * ${ratePerSec} / 1000)`;
+  const rate = sql`greatest(${ratePerSec}, 1e-9)`;
+  return sql`least(${capacity}, ${tokens} + greatest(0, ${at} - ${tokensAt}) * ${rate} / 1000)`;
 }
 
-/** Of another capacity, the part that is left of a row's bucket. */
+/** Of another capacity, the part that is left of a row's bucket; next to nothing, as above, is nothing. */
 function keptFraction(capacity: SQL, at: SQL): SQL {
-  return sql`${refilled(at)} / ${clients.capacity} * ${capacity}`;
+  return sql`greatest(0, ${refilled(at)} - 1e-100) / ${clients.capacity} * ${capacity}`;
 }
 
 function fewest({ capacity, tokens, at }: ClientDefinition): SQL {

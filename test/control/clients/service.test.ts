@@ -60,6 +60,30 @@ describe.each(dialects)("clients in $kind", ({ kind, missing, prepare, create })
     expect(plane.take("half", 100)).toBe(50);
   });
 
+  run("the smallest numbers there are hold up no change, and no other bucket's flush", async () => {
+    const least = Number.MIN_VALUE;
+    await plane.clients.create({ client_id: "slow", capacity: 10, rate_per_sec: least });
+    const few = { client_id: "few", capacity: 1e9, rate_per_sec: 1, current_tokens: least };
+    expect(value(await plane.clients.create(few)).current_tokens).toBe(least);
+    await plane.clients.create({ client_id: "other", capacity: 10, ...slow });
+    const repository = plane.store.clients;
+    const rows = await repository.find(["slow", "other"]);
+    await repository.saveBuckets({
+      clientIds: rows.map((row) => row.clientId),
+      versions: rows.map((row) => row.version),
+      tokens: rows.map(() => 5),
+      // A moment after which next to nothing has come back.
+      at: rows[0]!.tokensAt + 50,
+    });
+    expect(await repository.find(["other"])).toMatchObject([{ tokens: 5 }]);
+    const slower = await plane.clients.update("slow", { capacity: 20 });
+    expect(value(slower)).toMatchObject({ capacity: 20, rate_per_sec: least });
+    // A clock that was stepped back refills nothing at all.
+    plane.wallOffset = -60_000;
+    const fewer = await plane.clients.putMany([{ client_id: "few", capacity: 1, rate_per_sec: 1 }]);
+    expect(value(fewer)).toEqual(["changed"]);
+  });
+
   run("an id that exists is refused and keeps its limit", async () => {
     await plane.clients.create({ client_id: "a", capacity: 3, ...slow });
     const again = await plane.clients.create({ client_id: "a", capacity: 9, ...slow });
