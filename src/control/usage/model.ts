@@ -24,7 +24,9 @@ const seen = { last_seen: "2026-01-01T12:01:00.000Z" };
 export const UsageBody = t.Object(
   {
     ...ClientBody.properties,
-    full_at: momentOrNull("When the bucket will be full if no more requests come; null: it is."),
+    full_at: momentOrNull(
+      "When the bucket will be full if no more requests come, at most the end of the year 9999; null: it is.",
+    ),
     admitted,
     rejected,
     since,

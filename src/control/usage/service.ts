@@ -22,8 +22,8 @@ import { topSlots } from "./top-slots.ts";
 
 const FRESH_MS = 1000;
 const SECOND = 1e9;
-/** The last moment that a Date can say (ECMA-262 §21.4.1.1). */
-const LAST_MOMENT = 8.64e15;
+/** The last moment that a date-time can say: its years have four digits (RFC 3339 §5.6). */
+const LAST_MOMENT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 export interface UsageServiceOptions {
   readonly table: ClientTable;

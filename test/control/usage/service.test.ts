@@ -36,6 +36,14 @@ describe("GET /clients/:client_id/usage", () => {
     expect(body.rate_1m.admitted_per_sec).toBeCloseTo(2, 1);
   });
 
+  test("a bucket that is not full in thousands of years has the last moment of a date-time", async () => {
+    const { usage, server } = start();
+    await using _ = server;
+    usage.meter.opened(usage.table.add("slow", { capacity: 1000, ratePerSec: 1e-9 }, 0, 0), 0);
+    const { full_at } = (await (await server.fetch("/clients/slow/usage")).json()) as Usage;
+    expect(full_at).toBe("9999-12-31T23:59:59.999Z");
+  });
+
   test("nobody was seen before the counts began", async () => {
     const { usage, server } = start();
     await using _ = server;
