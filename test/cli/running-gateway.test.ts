@@ -56,11 +56,18 @@ test("a password in its URL is used and never shown", async () => {
   }
 });
 
+const JSON_TYPE = { "content-type": "application/json" };
+const STRANGER = { exitCode: EXIT.failed, message: expect.stringContaining("is it one") };
+
 describe("an answer that is none of a gateway", () => {
   test.each([
     ["a page", new Response("<h1>It works</h1>", { headers: { "content-type": "text/html" } })],
     ["a redirect", new Response(null, { status: 302, headers: { location: "/login" } })],
     ["a 404 of a server", new Response("not here", { status: 404 })],
+    ["JSON about something else", Response.json({ hello: "world" })],
+    ["JSON that is no object", Response.json(null)],
+    ["JSON that breaks off", new Response('{"clients":[', { headers: JSON_TYPE })],
+    ["nothing", new Response("")],
   ])("%s", async (_, response) => {
     using server = Bun.serve({
       port: 0,
@@ -68,11 +75,19 @@ describe("an answer that is none of a gateway", () => {
       fetch: () => response.clone(),
     });
     const gateway = new RunningGateway(server.url.origin, null);
-    const error: unknown = await gateway.ask("GET", "/clients").catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({
-      exitCode: EXIT.failed,
-      message: expect.stringContaining("is it one"),
-    });
+    for (const asked of [
+      gateway.ask("GET", "/clients", { member: "clients" }),
+      gateway.ask("DELETE", "/clients/a"),
+    ]) {
+      expect(await asked.catch((thrown: unknown) => thrown)).toMatchObject(STRANGER);
+    }
+  });
+
+  test("a proxy's page instead of the metrics", async () => {
+    const page = () => new Response("<h1>Forbidden</h1>", { status: 403 });
+    using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: page });
+    const asked = new RunningGateway(server.url.origin, null).text("/-/metrics");
+    expect(await asked.catch((thrown: unknown) => thrown)).toMatchObject(STRANGER);
   });
 });
 

@@ -16,7 +16,9 @@ export async function* clientPages(
   do {
     const query = new URLSearchParams({ limit: String(Math.min(left, PAGE)) });
     if (next !== null) query.set("after", next);
-    const { value } = await gateway.ask<ClientPage>("GET", `/clients?${query}`);
+    const { value } = await gateway.ask<ClientPage>("GET", `/clients?${query}`, {
+      member: "next",
+    });
     yield value.clients;
     left -= value.clients.length;
     next = value.next;

@@ -8,6 +8,8 @@ import { grouped, shortNumber } from "./columns.ts";
 import { Output } from "./output.ts";
 import type { RunningGateway } from "./running-gateway.ts";
 
+const CLIENT = { member: "client_id" };
+
 type Named<Name> = Extract<RemoteCommand, { name: Name }>;
 type Set = Named<"clients set">;
 type Each = Named<"clients delete" | "clients reset">;
@@ -30,7 +32,7 @@ async function get(
   gateway: RunningGateway,
   { clientId, remote }: Named<"clients get">,
 ): Promise<number> {
-  const { value } = await gateway.ask<Usage>("GET", `${pathOf(clientId)}/usage`);
+  const { value } = await gateway.ask<Usage>("GET", `${pathOf(clientId)}/usage`, CLIENT);
   const output = Output.stdout();
   await (remote.json ? output.json(value) : output.lines(describe(value)));
   await output.end();
@@ -67,7 +69,7 @@ async function set(gateway: RunningGateway, command: Set): Promise<number> {
     ...(currentTokens !== null && { current_tokens: currentTokens }),
   };
   const patch = (accept: number[]) =>
-    gateway.ask<Client>("PATCH", pathOf(clientId), { body: limits, accept });
+    gateway.ask<Client>("PATCH", pathOf(clientId), { ...CLIENT, body: limits, accept });
   let answer = await patch([404]);
   const created = answer.status === 404;
   if (created) {
@@ -78,7 +80,7 @@ async function set(gateway: RunningGateway, command: Set): Promise<number> {
       );
     }
     const body = { client_id: clientId, ...limits };
-    answer = await gateway.ask<Client>("POST", "/clients", { body, accept: [409] });
+    answer = await gateway.ask<Client>("POST", "/clients", { ...CLIENT, body, accept: [409] });
     if (answer.status === 409) answer = await patch([]);
   }
   const output = Output.stdout();
@@ -97,7 +99,10 @@ async function each(gateway: RunningGateway, command: Each): Promise<number> {
     const { status, value } =
       name === "clients delete"
         ? await gateway.ask<Client | null>("DELETE", pathOf(id), { accept: [404] })
-        : await gateway.ask<Client | null>("POST", `${pathOf(id)}/reset`, { accept: [404] });
+        : await gateway.ask<Client | null>("POST", `${pathOf(id)}/reset`, {
+            ...CLIENT,
+            accept: [404],
+          });
     const found = status !== 404;
     if (!found) code = EXIT.failed;
     const done = name === "clients delete" ? "deleted" : "reset";

@@ -97,6 +97,7 @@ async function sendBatch(gateway: RunningGateway, batch: readonly Row[]): Promis
   const { value } = await gateway.ask<BulkAnswer>("PUT", "/clients", {
     text: { type: "application/x-ndjson", content },
     timeoutMs: BATCH_TIMEOUT_MS,
+    member: "lines",
     accept: [503],
   });
   return value;

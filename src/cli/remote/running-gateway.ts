@@ -11,6 +11,8 @@ export interface Ask {
   readonly body?: unknown;
   /** Instead of `body`: sent as it is. */
   readonly text?: { readonly type: string; readonly content: string };
+  /** What an answer of success holds if it is a gateway's; without it, such an answer is 204. */
+  readonly member?: string;
   /** Statuses of failure that the caller understands itself. */
   readonly accept?: readonly number[];
   /** How long the whole answer may take, in milliseconds. */
@@ -53,27 +55,36 @@ export class RunningGateway {
   /** The answer's JSON; null for an answer without a body. Throws `StartError` on a refusal. */
   async ask<T>(method: string, path: string, options: Ask = {}): Promise<Answer<T>> {
     const { response, text } = await this.#fetch(method, path, options);
-    const { status } = response;
-    const expected = response.ok || options.accept?.includes(status);
+    const { status, ok } = response;
     const type = response.headers.get("content-type") ?? "";
-    const isJson = /^application\/([a-z.]+\+)?json\b/.test(type);
-    if (isJson || (expected && text === "")) {
-      const value = text === "" ? null : (JSON.parse(text) as unknown);
-      if (expected) return { status, value: value as T };
+    const value = /^application\/([a-z.]+\+)?json\b/.test(type) ? objectIn(text) : null;
+    if (!ok && value !== null) {
+      if (options.accept?.includes(status)) return { status, value: value as T };
       throw this.#refusal(status, value);
     }
-    throw new StartError(
-      EXIT.failed,
-      `${this.url} answered ${status} to ${method} ${path}, and not as a gateway does: is it one, ` +
-        "and of this version?",
-    );
+    const { member } = options;
+    const fits =
+      member === undefined ? status === 204 : value !== null && Object.hasOwn(value, member);
+    if (ok && fits) return { status, value: value as T };
+    throw this.#stranger(method, path, status);
   }
 
   /** The text of an answer of another type. */
   async text(path: string): Promise<string> {
     const { response, text } = await this.#fetch("GET", path, {});
     if (response.ok) return text;
-    throw this.#refusal(response.status, JSON.parse(text));
+    const problem = objectIn(text);
+    throw problem === null
+      ? this.#stranger("GET", path, response.status)
+      : this.#refusal(response.status, problem);
+  }
+
+  #stranger(method: string, path: string, status: number): StartError {
+    return new StartError(
+      EXIT.failed,
+      `${this.url} answered ${status} to ${method} ${path}, and not as a gateway does: is it one, ` +
+        "and of this version?",
+    );
   }
 
   async #fetch(
@@ -113,8 +124,8 @@ export class RunningGateway {
       : `${this.url} cannot be reached: ${message ?? String(error)}`;
   }
 
-  #refusal(status: number, problem: unknown): StartError {
-    const { detail, title } = (problem ?? {}) as { detail?: string; title?: string };
+  #refusal(status: number, problem: object): StartError {
+    const { detail, title } = problem as { detail?: string; title?: string };
     const why = detail ?? title ?? `status ${status}`;
     switch (status) {
       case 401:
@@ -131,6 +142,16 @@ export class RunningGateway {
       default:
         return new StartError(EXIT.failed, why);
     }
+  }
+}
+
+/** The JSON object that a text is; null when it is none. */
+function objectIn(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" ? value : null;
+  } catch {
+    return null;
   }
 }
 

@@ -41,8 +41,8 @@ export async function status(
 
 async function readStatus(gateway: RunningGateway, nowMs: number): Promise<Status> {
   const [ready, { value }, text] = await Promise.all([
-    gateway.ask<{ detail?: string }>("GET", "/-/ready", { accept: [503] }),
-    gateway.ask<{ backends: BackendStatus[] }>("GET", "/-/backends"),
+    gateway.ask<{ detail?: string }>("GET", "/-/ready", { member: "status", accept: [503] }),
+    gateway.ask<{ backends: BackendStatus[] }>("GET", "/-/backends", { member: "backends" }),
     gateway.text("/-/metrics"),
   ]);
   const metrics = new Metrics(text);

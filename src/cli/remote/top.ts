@@ -65,7 +65,7 @@ async function live(gateway: RunningGateway, command: TopCommand): Promise<numbe
 async function takeLook(gateway: RunningGateway, by: Ranking, limit: number): Promise<Look> {
   const [topNow, { value }, metrics] = await Promise.all([
     readTop(gateway, by, limit),
-    gateway.ask<{ backends: BackendStatus[] }>("GET", "/-/backends"),
+    gateway.ask<{ backends: BackendStatus[] }>("GET", "/-/backends", { member: "backends" }),
     gateway.text("/-/metrics"),
   ]);
   const { backends } = value;
@@ -73,5 +73,6 @@ async function takeLook(gateway: RunningGateway, by: Ranking, limit: number): Pr
 }
 
 async function readTop(gateway: RunningGateway, by: Ranking, limit: number): Promise<Top> {
-  return (await gateway.ask<Top>("GET", `/-/top?by=${by}&limit=${limit}`)).value;
+  const path = `/-/top?by=${by}&limit=${limit}`;
+  return (await gateway.ask<Top>("GET", path, { member: "addresses" })).value;
 }
