@@ -82,8 +82,9 @@ export const size: Kind<number> = kind(
   (text) => {
     const match = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text);
     const unit = match && UNIT_BYTES[match[2]!.toLowerCase()];
-    const bytes = unit ? Math.round(Number(match[1]) * unit) : Number.NaN;
-    return bytes <= 2 ** 50 ? bytes : undefined;
+    const size = unit ? Number(match[1]) * unit : Number.NaN;
+    // A part of a byte is not the 0 that is no limit.
+    return size === 0 || (size >= 1 && size <= 2 ** 50) ? Math.round(size) : undefined;
   },
 );
 

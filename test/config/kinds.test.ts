@@ -50,7 +50,18 @@ test("sizes", () => {
     "1GiB": 1_073_741_824,
     "12B": 12,
   });
-  refuses(kinds.size, "10M", "MB", "-1", "1e3", "10 megabytes", "99999999GB", "");
+  refuses(
+    kinds.size,
+    "10M",
+    "MB",
+    "-1",
+    "1e3",
+    "10 megabytes",
+    "99999999GB",
+    "",
+    "0.4",
+    "0.0001KB",
+  );
 });
 
 test("words and switches", () => {
