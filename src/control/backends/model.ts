@@ -4,6 +4,7 @@ import { t } from "elysia";
 import { MAX_IN_FLIGHT, MAX_WEIGHT } from "../../shared/backend-url.ts";
 
 const url = t.String({
+  title: "a URL such as http://10.0.0.1:8080",
   description: "`http` or `https`, a host, and a port: `http://10.0.0.1:8080`. Nothing more.",
 });
 

@@ -2,7 +2,7 @@
 // types.
 
 import { type Static, t } from "elysia";
-import { STORED_CLIENT_ID } from "../../shared/clients.ts";
+import { STORED_CLIENT_ID, STORED_CLIENT_ID_IN_WORDS } from "../../shared/clients.ts";
 
 export const ClientRowBody = t.Object(
   {
@@ -49,12 +49,14 @@ export const ClientRowsQuery = t.Object(
   {
     prefix: t.Optional(
       t.String({
+        title: `the beginning of a client_id: ${STORED_CLIENT_ID_IN_WORDS}, or none`,
         pattern: STORED_CLIENT_ID.source.replace("{1,", "{0,"),
         description: "Only clients whose id begins so.",
       }),
     ),
     order: t.Optional(
       t.Union([t.Literal("id"), t.Literal("admitted"), t.Literal("rejected")], {
+        title: "id, admitted or rejected",
         description: "By id (the default), or the highest total first.",
       }),
     ),
@@ -68,7 +70,11 @@ export const ClientRowsQuery = t.Object(
       }),
     ),
     after: t.Optional(
-      t.String({ pattern: STORED_CLIENT_ID.source, description: "`next` of the page before." }),
+      t.String({
+        title: STORED_CLIENT_ID_IN_WORDS,
+        pattern: STORED_CLIENT_ID.source,
+        description: "`next` of the page before.",
+      }),
     ),
   },
   { additionalProperties: false },
@@ -78,6 +84,7 @@ export type ClientOrder = NonNullable<Static<typeof ClientRowsQuery>["order"]>;
 export const BucketsQuery = t.Object(
   {
     ids: t.String({
+      title: "client ids, separated by commas",
       pattern: "^[A-Za-z0-9._:@,-]{1,12900}$",
       description: `Up to ${MAX_ROWS} client ids, separated by commas.`,
     }),

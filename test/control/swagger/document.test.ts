@@ -118,6 +118,32 @@ describe.each(operations)("$name", ({ name, operation }) => {
   });
 });
 
+describe.each(operations)("$name refuses what is no value", ({ name, operation }) => {
+  const [method, path] = name.split(" ") as [string, string];
+  const at = path.replace("{client_id}", "doc").replace("{id}", BACKEND);
+  const told = async (answer: Response): Promise<string[]> => {
+    const { errors } = (await answer.json()) as { errors: { field: string; message: string }[] };
+    return errors.map(({ message }) => message);
+  };
+
+  test("and says in words what is accepted", async () => {
+    const messages: string[] = [];
+    for (const parameter of operation.parameters ?? []) {
+      if (parameter.in !== "query") continue;
+      messages.push(...(await told(await server.fetch(`${at}?${parameter.name}=%00`))));
+    }
+    const schema = operation.requestBody?.content["application/json"]?.schema;
+    for (const field of Object.keys((schema?.["properties"] as object | undefined) ?? {})) {
+      for (const body of [{ [field]: [] }, {}]) {
+        const headers = { "content-type": "application/json" };
+        const answer = await server.fetch(at, { method, headers, body: JSON.stringify(body) });
+        messages.push(...(await told(answer)));
+      }
+    }
+    for (const message of messages) expect(message).not.toContain("undefined");
+  });
+});
+
 test("parameters are described", () => {
   const { parameters } = document.paths["/clients"]!["get"]!;
   expect(parameters).toEqual([
