@@ -101,7 +101,13 @@ export function answerError(log: Logger) {
     if (thrown instanceof Refusal) return thrown.toResponse();
     if (error instanceof ValidationError) {
       // Only ids are parameters: what cannot be an id cannot be there.
-      if (error.type === "params") return noSuchRoute("No client can have this client_id.");
+      if (error.type === "params") {
+        return noSuchRoute(
+          path.startsWith("/clients/")
+            ? "No client can have this client_id."
+            : "No backend can have this id.",
+        );
+      }
       return invalidFields(describeErrors(error.all as never));
     }
     if (code === "NOT_FOUND") return noSuchRoute("There is no control route with this path.");

@@ -94,6 +94,8 @@ describe("a target is either a control route's or goes on to a backend", () => {
 
 describe("other methods", () => {
   const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
+  // Bun's Request makes GET of what it does not know.
+  methods.push("BREW", "get");
   test.each([
     ["/clients", "GET, HEAD, POST, PUT"],
     ["/clients/x", "GET, HEAD, PUT, PATCH, DELETE"],
@@ -105,6 +107,12 @@ describe("other methods", () => {
     ["/-/backends", "GET, HEAD, POST"],
     ["/-/backends/abc", "GET, HEAD, PATCH, DELETE"],
     ["/-/metrics", "GET, HEAD"],
+    ["/clients/x/usage", "GET, HEAD"],
+    ["/clients/x/reset", "POST"],
+    ["/-/top", "GET, HEAD"],
+    ["/-/explain", "POST"],
+    ["/-/dashboard", "GET, HEAD"],
+    ["/-/dashboard/page.js", "GET, HEAD"],
   ])("%s allows %s", async (path, allow) => {
     for (const method of methods) {
       const { status, text } = await send(method, path);
@@ -116,6 +124,14 @@ describe("other methods", () => {
       expect(text.toLowerCase()).not.toContain("access-control");
     }
     expect(server.proxied).toEqual([]);
+  });
+
+  test("an id that is no text is none of the kind that the path is about", async () => {
+    for (const path of ["/clients/%zz", "/-/backends/%zz"]) {
+      const { status, text } = await send("GET", path);
+      expect([path, status]).toEqual([path, 404]);
+      expect(text.includes("client_id")).toBe(path.startsWith("/clients"));
+    }
   });
 
   test("an unknown path below a prefix is 404 with any method", async () => {

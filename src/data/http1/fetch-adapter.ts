@@ -53,7 +53,7 @@ export function toFetchHandler(options: FetchHandlerOptions): (exchange: Exchang
   const { fetch, onUnfit, onError } = options;
   return (exchange) => {
     const passage = new FetchPassage(exchange, onError);
-    const request = requestFor(exchange.head, passage.body);
+    const request = requestFor(exchange.head, passage.body, true);
     if (request instanceof Request) passage.run(() => fetch(request, passage));
     else onUnfit(exchange, request);
   };

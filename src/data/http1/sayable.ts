@@ -46,8 +46,12 @@ export function unfitOf(head: RequestHead): Unfit | null {
   return request instanceof Request ? null : request;
 }
 
-/** It, as a `Request`; or why there is none. */
-export function requestFor(head: RequestHead, body: FetchBody | null): Request | Unfit {
+/** It, as a `Request`; or why there is none. `anyMethod`: also one that could not be sent on. */
+export function requestFor(
+  head: RequestHead,
+  body: FetchBody | null,
+  anyMethod = false,
+): Request | Unfit {
   const { method, target } = head;
   if (head.fields.count > MOST_FIELDS) {
     return unfit(431, `A request with more than ${MOST_FIELDS} header fields is not forwarded.`);
@@ -60,9 +64,10 @@ export function requestFor(head: RequestHead, body: FetchBody | null): Request |
   if (request === null && !URL.canParse(url)) {
     return unfit(400, "The Host makes no URL, such as an address with a number too large.");
   }
-  if (request?.method !== method) {
+  if (request === null || (request.method !== method && !anyMethod)) {
     return unfit(501, "This method is not forwarded.");
   }
+  if (request.method !== method) Object.defineProperty(request, "method", { value: method });
   // Bun's client takes one of two leading slashes away.
   if (!request.url.endsWith(target) || target.startsWith("//")) {
     return unfit(
