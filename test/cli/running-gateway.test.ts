@@ -20,8 +20,17 @@ describe("where it is", () => {
     expect(gateway.url).toBe("http://[::1]:1");
   });
 
+  test.each(["http://a/?", "http://a?b=c", "http://a/#top"])("--url %s is refused", async (url) => {
+    const error: unknown = await RunningGateway.of({ ...remote, url }, {}).catch(
+      (thrown: unknown) => thrown,
+    );
+    const message = "--url needs a URL without ? and #, to which paths are added";
+    expect(error).toMatchObject({ exitCode: EXIT.usage, message });
+  });
+
   test.each([
     [{ GATEWAY_URL: "gateway.internal" }, /^GATEWAY_URL needs a URL that starts with http/],
+    [{ GATEWAY_URL: "http://a/?two words" }, /^GATEWAY_URL needs a URL without \? and #/],
     [{ PORT: "x" }, /^PORT needs a number, not "x"$/],
     [{ ADMIN_TOKEN: "two words" }, /^ADMIN_TOKEN holds no admin token/],
   ])("%j is refused", async (env, message) => {

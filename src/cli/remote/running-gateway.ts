@@ -49,7 +49,16 @@ export class RunningGateway {
 
   /** Throws `StartError` when the environment or the token's file is of no use. */
   static async of({ url, tokenFile }: Remote, env: Environment): Promise<RunningGateway> {
-    return new RunningGateway(url ?? urlFrom(env), await tokenFrom(tokenFile, env));
+    const base = url ?? urlFrom(env);
+    // Behind either, a path is none: the request would go to a backend, and the token with it.
+    if (/[?#]/.test(base)) {
+      const from = url === null ? "GATEWAY_URL" : "--url";
+      throw new StartError(
+        EXIT.usage,
+        `${from} needs a URL without ? and #, to which paths are added`,
+      );
+    }
+    return new RunningGateway(base, await tokenFrom(tokenFile, env));
   }
 
   /** The answer's JSON; null for an answer without a body. Throws `StartError` on a refusal. */
