@@ -17,7 +17,7 @@ export const reset = {
   summary: "Reset a client",
   description:
     "Its bucket is full again and its counts are zero. When the answer arrives, the bucket is stored and every worker sees it.",
-  responses: { 200: json("The client, full.", "Client"), ...refusals(...GUARDED, 404, 503) },
+  responses: { 200: json("The client, full.", "Client"), ...refusals(...GUARDED, 404, 422, 503) },
 };
 
 export const top = {
