@@ -74,7 +74,11 @@ async function cutOff(refusal: Refusal, upload: Upload): Promise<Response> {
 }
 
 function stopped(status: number, title: string, { message }: Error, report: BulkReport): Response {
-  const detail = `${message} The lines up to ${report.lines} are done; putting all again is safe.`;
+  // What the database says of one part, such as that nothing was changed, is not about those before.
+  const detail =
+    report.lines === 0
+      ? `${message} Putting all again is safe.`
+      : `The lines up to ${report.lines} are done, and putting all again is safe. The others: ${message}`;
   return problem(status, { title, detail, report }, status === 503 ? { "retry-after": "1" } : {});
 }
 
