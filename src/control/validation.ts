@@ -27,15 +27,15 @@ export function describeErrors(errors: Iterable<SchemaError>): FieldError[] {
   const found = new Map<string, string>();
   for (const error of errors) {
     const field = error.path.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
-    found.set(field, message(field, error));
+    found.set(field, message(error));
   }
   return [...found].map(([field, text]) => ({ field, message: text }));
 }
 
-function message(field: string, { schema, value }: SchemaError): string {
+function message({ path, schema, value }: SchemaError): string {
   if (schema.type === "object" && schema.title === undefined) {
     const known = Object.keys(schema.properties ?? {}).join(", ");
-    if (field !== "") return `is not known here; known are ${known}`;
+    if (path !== "") return `is not known here; known are ${known}`;
     return isObject(value)
       ? `at least one of ${known} is needed`
       : `a JSON object is needed, not ${show(value)}`;

@@ -179,6 +179,7 @@ describe("a body at fault is told what is accepted and what was given", () => {
       "__proto__",
       /^is not known here/,
     ],
+    [{ ...client9, "": 1 }, "", /^is not known here; known are client_id/],
     ["[]", "", "a JSON object is needed, not a list"],
     ["null", "", "a JSON object is needed, not null"],
     ['"text"', "", 'a JSON object is needed, not the text "text"'],
