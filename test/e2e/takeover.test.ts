@@ -159,6 +159,23 @@ describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
     expect(await next.stop()).toBe(0);
   });
 
+  test("is always ready", async () => {
+    await using backends = startHelloBackends(1);
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
+    await using old = await start(place, 0, false);
+    while ((await old.api("GET", "/-/ready")).status !== 200) await Bun.sleep(5);
+    const options = { port: old.port, path: "/-/ready", connections: 4, reconnect: true };
+    const asking = new SteadyLoad(options);
+    await asking.more(50);
+    await using next = await start(place, old.port, true);
+    await next.log((line) => line.message === "took over");
+    await asking.more(50);
+    await asking.stop();
+    expect([...asking.failures]).toEqual([]);
+    expect([...asking.statuses.keys()]).toEqual([200]);
+    expect(await next.stop()).toBe(0);
+  });
+
   test("of changed clients: what the old one acknowledged is there, what comes later acts", async () => {
     await using backends = startHelloBackends(1);
     const place = { database: await sqlite.create(), backends: backends.urls, env: open };

@@ -3,6 +3,7 @@
 
 import { importBuckets } from "../../shared/anonymous-transfer.ts";
 import { mainClock } from "../../shared/clock.ts";
+import { READY } from "../../shared/process-state.ts";
 import type { HealthLoop } from "../health/loop.ts";
 import type { Address } from "../listener.ts";
 import type { Shutdown } from "../shutdown.ts";
@@ -70,6 +71,8 @@ export async function takeOver(
   const clients = await parts.clients.start();
   const passedMs = performance.now() - frozenAt;
   importBuckets(parts.tables.anonymous, anonymous, mainClock()(), passedMs);
+  // Who asks from here on had a gateway that was ready, and the backends have been looked at.
+  parts.state.enter(READY);
   const handoverSecret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
   await supervisor.listen({ host, port, listeners, handoverSecret });
   successor.onControl = async (call) => {
