@@ -55,6 +55,8 @@ export class Connection implements DeadlineOwner {
   #answered = 0;
   /** Passed on by another process: it ends with the answer that leaves nothing unanswered. */
   passing = false;
+  /** Passed on to another process: it ends as if its requests were answered here. */
+  #passedOn = false;
 
   constructor(socket: RawSocket, server: ServerState, peerAddress: string) {
     this.wire = new Wire(socket);
@@ -190,6 +192,7 @@ export class Connection implements DeadlineOwner {
     // The client may have left meanwhile.
     if (this.#doing !== Doing.PASSING) return outgoing?.destroyRaw();
     if (outgoing === null) return this.#refuseWaiting();
+    this.#passedOn = true;
     new Tunnel(() => {}).join(
       (listener) => this.takeOver(listener),
       (listener) => outgoing.listen(listener),
@@ -319,7 +322,7 @@ export class Connection implements DeadlineOwner {
     this.#doing = Doing.RAW;
     this.#raw = listener;
     this.#pace.stop();
-    if (this.#server.draining) this.#pace.forTunnelToEnd();
+    if (this.#server.draining && !this.#passedOn) this.#pace.forTunnelToEnd();
     this.wire.resume();
     this.#reader.handRest(listener);
     if (this.wire.ended) listener.onRawEnd();
@@ -380,7 +383,7 @@ export class Connection implements DeadlineOwner {
 
   /** For a drain: ends it if it does nothing; a new one may still send its first request. */
   closeIdle(): void {
-    if (this.#doing === Doing.RAW) return this.#pace.forTunnelToEnd();
+    if (this.#doing === Doing.RAW && !this.#passedOn) return this.#pace.forTunnelToEnd();
     if (this.#doing !== Doing.HEAD || this.#reader.partial) return;
     if (this.#answered > 0) this.#linger();
     else this.#pace.forLastRequest();

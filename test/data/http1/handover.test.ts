@@ -214,6 +214,24 @@ describe("hand-over", () => {
     expect(old.connections).toBe(0);
   });
 
+  test("a request that was passed on is no tunnel that a drain cuts: it ends when it is answered", async () => {
+    const begun = Promise.withResolvers<Exchange>();
+    const wheel = new DeadlineWheel(0);
+    const old = serve(answering("old"), { deadlines: wheel });
+    const next = serve(begun.resolve, { handoverSecret: SECRET });
+    old.hold();
+    old.handOver({ ports: [next.handoverPort], secret: SECRET });
+    const raw = (await client(old)).send(GET("/slow"));
+    const exchange = await begun.promise;
+    const drained = old.drain();
+    for (let ms = 0; ms <= 60_000; ms += 1_000) wheel.advance(ms);
+    exchange.begin(200, "OK");
+    exchange.send(4, Buffer.from("done"), 0, 4, true);
+    expect(await raw.contains("done")).toContain("done");
+    raw.close();
+    await drained;
+  });
+
   test("without a successor the client gets an answer", async () => {
     const old = serve(answering("old"));
     const port = serve(answering("x")).port;
