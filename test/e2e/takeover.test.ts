@@ -159,6 +159,25 @@ describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
     expect(await next.stop()).toBe(0);
   });
 
+  test("followed by another one keeps a connection usable that is still with the first gateway", async () => {
+    await using backends = startHelloBackends(1);
+    const env = { ...open, DRAIN_TIMEOUT: "10s" };
+    const place = { database: await sqlite.create(), backends: backends.urls, env };
+    await using first = await start(place, 0, false);
+    const idle = await RawClient.open(first.port);
+    idle.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await idle.contains("<h1>");
+    await using second = await start(place, first.port, true);
+    await using third = await start(place, first.port, true);
+    // It has left the port by then, and would have ended if it were not needed.
+    await Promise.race([second.process.exited, Bun.sleep(2_000)]);
+    idle.send("GET /again HTTP/1.1\r\nHost: h\r\n\r\n");
+    expect((await idle.all()).match(/<h1>backend-1/g)).toHaveLength(2);
+    idle.close();
+    expect([await first.process.exited, await second.process.exited]).toEqual([0, 0]);
+    expect(await third.stop()).toBe(0);
+  });
+
   test("is always ready", async () => {
     await using backends = startHelloBackends(1);
     const place = { database: await sqlite.create(), backends: backends.urls, env: open };

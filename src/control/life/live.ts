@@ -73,19 +73,26 @@ async function serve(options: LifeOptions, parts: Parts): Promise<ExitCode> {
   const { workers, database } = config;
   log.info("listening", { host, port, workers, ...counts, database: database.kind });
   options.onListening?.({ host, port });
-  await replacedOrStopped(parts, incumbent, shutdown);
+  await replacedOrStopped(parts, { incumbent, successor, shutdown });
   return await stop(parts, incumbent);
+}
+
+interface Ends {
+  readonly incumbent: Incumbent;
+  readonly successor: Successor | null;
+  readonly shutdown: Shutdown;
 }
 
 async function replacedOrStopped(
   { config, supervisor }: Parts,
-  incumbent: Incumbent,
-  shutdown: Shutdown,
+  { incumbent, successor, shutdown }: Ends,
 ): Promise<void> {
   const replaced = incumbent.replaced.then(() => true);
   const handedOver = await Promise.race([replaced, shutdown.requested.then(() => false)]);
   if (!handedOver) return;
   // A client that keeps a connection open is passed on when it uses it.
   const patience = Math.min(config.timeouts.drainMs, IDLE_AFTER_HANDOVER_MS);
-  await Promise.race([supervisor.empty(patience), shutdown.requested]);
+  // So does the gateway that this one replaced, if it is still there: to this one, which passes on.
+  const before = successor && Promise.race([successor.ended, Bun.sleep(IDLE_AFTER_HANDOVER_MS)]);
+  await Promise.race([Promise.all([supervisor.empty(patience), before]), shutdown.requested]);
 }

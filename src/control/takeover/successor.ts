@@ -61,6 +61,11 @@ export class Successor {
       .catch((error: Error) => refuse(error.message));
   }
 
+  /** Resolves when the old process has ended. */
+  get ended(): Promise<void> {
+    return this.#channel.closed;
+  }
+
   /** Milliseconds since `freeze` was called. */
   get frozenMs(): number {
     return performance.now() - this.#frozenAt;
@@ -92,7 +97,7 @@ export class Successor {
       this.#log.warn("the old process has not left the port", { reason: error.message });
     });
     if (steered) steering?.end();
-    await this.#channel.closed;
+    await this.ended;
     this.#log.info("the old process has ended", { pid: this.presence.pid });
   }
 }

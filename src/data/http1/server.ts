@@ -76,7 +76,10 @@ export interface HttpServer {
   release(): void;
   /** After `hold`: what waits and what still comes is passed on to the process that takes over. */
   handOver(target: HandoverTarget): void;
-  /** Accepts no more; what is open stays open. Resolves when no connection is left. */
+  /**
+   * Accepts no more on the port; what is open stays open, and what the process before this one passes
+   * on still comes. Resolves when no connection is left.
+   */
   leavePort(): Promise<void>;
   /** Ends everything at once. */
   stop(): void;
@@ -122,6 +125,7 @@ class Server implements ServerState, HttpServer {
   readonly #onRefused: OnRefused | undefined;
   readonly #listeners: Bun.TCPSocketListener<SocketEvents | null>[];
   readonly #handover: HandoverListener | null;
+  readonly #left = Promise.withResolvers<void>();
   readonly #drained = Promise.withResolvers<void>();
 
   constructor(options: HttpServerOptions) {
@@ -210,8 +214,13 @@ class Server implements ServerState, HttpServer {
     this.ended++;
     this.#connections.delete(connection);
     this.#census.closed(connection.peerAddress);
-    if (this.#accepting || this.#connections.size > 0) return;
-    this.#drained.resolve();
+    this.#lookWhetherEmpty();
+  }
+
+  #lookWhetherEmpty(): void {
+    if (this.#connections.size > 0) return;
+    if (this.#listeners.length === 0) this.#left.resolve();
+    if (this.draining) this.#drained.resolve();
   }
 
   drain(): Promise<void> {
@@ -220,7 +229,7 @@ class Server implements ServerState, HttpServer {
       this.draining = true;
       this.#stopAccepting();
       for (const connection of this.#connections) connection.closeIdle();
-      if (this.#connections.size === 0) this.#drained.resolve();
+      this.#lookWhetherEmpty();
     }
     return this.#drained.promise;
   }
@@ -241,17 +250,17 @@ class Server implements ServerState, HttpServer {
   }
 
   leavePort(): Promise<void> {
-    this.#stopAccepting();
-    if (this.#connections.size === 0) this.#drained.resolve();
-    return this.#drained.promise;
+    this.#closePort();
+    this.#lookWhetherEmpty();
+    return this.#left.promise;
   }
 
-  get #accepting(): boolean {
-    return this.#listeners.length > 0;
+  #closePort(): void {
+    for (const listener of this.#listeners.splice(0)) listener.stop();
   }
 
   #stopAccepting(): void {
-    for (const listener of this.#listeners.splice(0)) listener.stop();
+    this.#closePort();
     this.#handover?.stop();
   }
 

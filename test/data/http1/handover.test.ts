@@ -232,6 +232,24 @@ describe("hand-over", () => {
     await drained;
   });
 
+  test("goes on through a server that is itself replaced and has left the port", async () => {
+    const { old, next: middle, pass } = pair();
+    const last = serve(answering("last"), { handoverSecret: SECRET });
+    const idle = (await client(old)).send(GET("/1"));
+    await idle.contains("<old /1");
+    old.hold();
+    pass();
+    middle.hold();
+    middle.handOver({ ports: [last.handoverPort], secret: SECRET });
+    await middle.leavePort();
+    idle.send(GET("/2"));
+    await idle.contains("<last /2  127.0.0.1>");
+    const drained = middle.drain();
+    idle.close();
+    await drained;
+    expect(middle.connections).toBe(0);
+  });
+
   test("without a successor the client gets an answer", async () => {
     const old = serve(answering("old"));
     const port = serve(answering("x")).port;
