@@ -2,6 +2,8 @@
 // and whatever goes wrong with the new process, the old one goes on.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { dialects, removeTemporaryFolders } from "../support/database.ts";
 import type { DatabaseConfig } from "../../src/config.ts";
@@ -29,9 +31,15 @@ interface Place {
   readonly env?: Record<string, string>;
 }
 
-const start = ({ database, backends, env }: Place, port: number, takeover: boolean) =>
+const start = (
+  { database, backends, env }: Place,
+  port: number,
+  takeover: boolean,
+  stop?: AbortSignal,
+) =>
   Gateway.start({
     backends,
+    ...(stop && { stop }),
     args: takeover ? ["serve", "--takeover"] : [],
     env: {
       HEALTH_PATH,
@@ -292,6 +300,70 @@ describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
     await using next = await start(place, old.port, true);
     expect(await old.process.exited).toBe(0);
     expect(await next.stop()).toBe(0);
+  });
+
+  describe("that is slow to read very many clients", () => {
+    /** Of a gateway that has been here before. */
+    async function manyClients(): Promise<DatabaseConfig> {
+      const database = await sqlite.create();
+      await using gateway = await start({ database, backends: [] }, 0, false);
+      expect(await gateway.stop()).toBe(0);
+      const file = new Database((database as { path: string }).path);
+      file.run(`INSERT INTO clients (client_id, capacity, rate_per_sec, tokens, tokens_at, version,
+          tokens_version, created_at, updated_at)
+        WITH RECURSIVE many (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM many WHERE i < 200000)
+        SELECT 'many' || i, 10, 1, 10, 0, i, i, 0, 0 FROM many`);
+      file.close();
+      return database;
+    }
+
+    test("ends when it is stopped meanwhile, and the old one goes on", async () => {
+      await using backends = startHelloBackends(1);
+      const place = { database: await manyClients(), backends: backends.urls, env: open };
+      await using old = await start(place, 0, false);
+      const stop = new AbortController();
+      const next = start(place, old.port, true, stop.signal);
+      await old.log((line) => line.message === "handing over");
+      stop.abort();
+      expect(await failure(next)).toMatch(/exited with 0 before listening/);
+      expect(await (await fetch(old.url)).text()).toContain("backend-1");
+      expect(await old.stop()).toBe(0);
+    });
+
+    test("does not listen when the old one has gone on without it", async () => {
+      const database = await manyClients();
+      const { path } = database as { path: string };
+      const { dev, ino } = statSync(path);
+      // A worker that tried to listen would fail.
+      using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+      const { port } = taken;
+      const presence = {
+        protocol: 1,
+        version: "0",
+        pid: process.pid,
+        configured: `127.0.0.1:${port}`,
+        host: "127.0.0.1",
+        port,
+        listeners: 1,
+        database: `sqlite ${dev}:${ino}`,
+        seed: [1, 2, 3, 4],
+      };
+      const anonymous = { capacity: 100, ratePerSec: 50, buckets: "", shared: "" };
+      using _old = Bun.listen({
+        unix: `${path}-takeover`,
+        socket: {
+          data: (socket, bytes) => {
+            const { ask, what } = JSON.parse(bytes.toString()) as { ask: number; what: string };
+            const value = what === "present" ? presence : { anonymous };
+            socket.write(`${JSON.stringify({ answer: ask, value })}\n`);
+            if (what === "freeze") socket.end();
+          },
+        },
+      });
+      expect(await failure(start({ database, backends: [] }, port, true))).toMatch(
+        /exited with 75.*cannot be replaced: it has ended the takeover/s,
+      );
+    });
   });
 
   test("is for the same user alone, and leaves no socket behind", async () => {

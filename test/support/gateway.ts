@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly args?: readonly string[];
   /** What to run instead of the compiled executable. */
   readonly command?: readonly string[];
+  /** Sends it SIGTERM, also before it listens. */
+  readonly stop?: AbortSignal;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -57,6 +59,7 @@ export class Gateway implements AsyncDisposable {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
+      ...(options.stop && { signal: options.stop, killSignal: "SIGTERM" as const }),
     });
     const gateway = new Gateway(child, cwd, !options.cwd, new Response(child.stderr).text());
     void gateway.#read();

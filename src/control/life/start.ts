@@ -68,7 +68,11 @@ export async function takeOver(
   parts.store.lock();
   // Once more: they may have been changed until now.
   const backends = await backendChanges.start();
-  const clients = await parts.clients.start();
+  // With very many clients this takes long enough for either side to end meanwhile.
+  const restored = parts.clients.start();
+  await Promise.race([restored, shutdown.requested, successor.lost()]);
+  if (shutdown.asked) return null;
+  const clients = await restored;
   const passedMs = performance.now() - frozenAt;
   importBuckets(parts.tables.anonymous, anonymous, mainClock()(), passedMs);
   // Who asks from here on had a gateway that was ready, and the backends have been looked at.

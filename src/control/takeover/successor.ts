@@ -66,6 +66,12 @@ export class Successor {
     return this.#channel.closed;
   }
 
+  /** Rejects with `StartError` when the old process has ended, or goes on by itself. */
+  async lost(): Promise<never> {
+    await this.ended;
+    refuse("it has ended the takeover");
+  }
+
   /** Milliseconds since `freeze` was called. */
   get frozenMs(): number {
     return performance.now() - this.#frozenAt;
