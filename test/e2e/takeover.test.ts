@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
-import { statSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dialects, removeTemporaryFolders } from "../support/database.ts";
 import type { DatabaseConfig } from "../../src/config.ts";
@@ -268,6 +268,21 @@ describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
     const elsewhere = { ...place, database: await sqlite.create() };
     expect(await failure(start(elsewhere, old.port, true))).toMatch(/exited with 75.*in use/s);
     expect(await (await fetch(old.url)).text()).toContain("backend-1");
+  });
+
+  test("that finds another file in the database's place, or none, is refused", async () => {
+    await using backends = startHelloBackends(1);
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
+    const { path } = place.database as { path: string };
+    await using old = await start(place, 0, false);
+    await old.createClient({ client_id: "kept", capacity: 300, rate_per_sec: 0.001 });
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`);
+    for (const replaced of [false, true]) {
+      if (replaced) writeFileSync(path, "");
+      const refusal = await failure(start(place, old.port, true));
+      expect(refusal).toMatch(/exited with 75.*another database/s);
+      expect((await old.api("GET", "/clients/kept")).status).toBe(200);
+    }
   });
 
   test("whose new process dies half-way leaves the old one deciding, with all its buckets", async () => {

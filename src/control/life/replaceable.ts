@@ -14,6 +14,8 @@ import type { Parts } from "./parts.ts";
 export async function makeReplaceable(parts: Parts, { host, port }: Address): Promise<Incumbent> {
   const { config, desk, log, persistence, store, supervisor, tables } = parts;
   const { database } = config;
+  // Of the file that is open here: by the time somebody asks, another one may have its path, or none.
+  const opened = databaseName(database);
   // `node:net`, which it needs, takes 8 ms to load: not before the first request can be served.
   const { Incumbent } = await import("../takeover/incumbent.ts");
   const incumbent = new Incumbent({
@@ -26,7 +28,7 @@ export async function makeReplaceable(parts: Parts, { host, port }: Address): Pr
       host,
       port,
       listeners: supervisor.listeners,
-      database: databaseName(database),
+      database: opened,
       seed: seedOf(tables.anonymous),
     }),
     supervisor,
