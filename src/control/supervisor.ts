@@ -187,6 +187,8 @@ export class Supervisor {
   #heard(seat: Seat, message: FromWorker, reply: (message: ToWorker) => void): void {
     switch (message.type) {
       case "loaded":
+        // It has been told to drain, and has nothing to drain.
+        if (this.#draining) return;
         seat.phase = this.#holding ? "held" : "loaded";
         if (this.#address && !this.#holding) this.#listen(seat);
         break;
@@ -197,8 +199,8 @@ export class Supervisor {
         this.#count();
         break;
       case "held":
-        // One that is not loaded yet is held when it is.
-        if (seat.phase !== "starting") seat.phase = "held";
+        // One that is not loaded yet is held when it is; one that was too slow has been released.
+        if (this.#holding && seat.phase !== "starting") seat.phase = "held";
         break;
       case "left-port":
       case "empty":

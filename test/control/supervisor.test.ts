@@ -146,3 +146,27 @@ test("a worker that is to be replaced is replaced once, whatever a hold does mea
   jest.advanceTimersByTime(10_000);
   expect(threads).toHaveLength(3);
 });
+
+test("a worker that is loaded when the others drain does not listen any more", async () => {
+  const { supervisor, threads } = await listening(2);
+  threads[0]!.terminate();
+  const drained = supervisor.drain(10_000);
+  threads[2]!.says({ type: "drained" });
+  threads[2]!.says({ type: "loaded" });
+  expect(threads[2]!.heard.map(({ type }) => type)).toEqual(["start", "drain"]);
+  threads[1]!.says({ type: "drained" });
+  expect(await drained).toBe(true);
+});
+
+test("a worker that answers a hold when it is over is not taken for held by the next one", async () => {
+  const { supervisor, threads } = await listening();
+  void supervisor.hold();
+  supervisor.release();
+  threads[0]!.says({ type: "held" });
+  let held = false;
+  const next = supervisor.hold().then(() => (held = true));
+  await new Promise(setImmediate);
+  expect(held).toBe(false);
+  threads[0]!.says({ type: "held" });
+  await next;
+});
