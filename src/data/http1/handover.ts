@@ -19,31 +19,40 @@ export type Dial = (clientAddress: string) => Promise<Outgoing | null>;
 export function dialTo({ ports, secret }: HandoverTarget): Dial {
   let turn = 0;
   return async (clientAddress) => {
-    const port = ports[turn++ % ports.length]!;
-    try {
-      const socket = await Bun.connect<Outgoing | null>({
-        hostname: LOOPBACK,
-        port,
-        allowHalfOpen: true,
-        data: null,
-        socket: {
-          binaryType: "buffer",
-          data: (from, bytes) => from.data?.onData(bytes),
-          drain: (from) => from.data?.onDrain(),
-          end: (from) => from.data?.onEnd(),
-          close: (from) => from.data?.onClose(),
-          error: (from) => from.data?.destroyRaw(),
-        },
-      });
-      const outgoing = new Outgoing(socket);
-      socket.data = outgoing;
+    // A worker that has died since then is missed by its port alone.
+    for (let tries = ports.length; tries > 0; tries--) {
+      const outgoing = await connect(ports[turn++ % ports.length]!);
+      if (outgoing === null) continue;
       const line = Buffer.from(`${secret} ${clientAddress}\n`);
       outgoing.writeRaw(line, 0, line.length);
       return outgoing;
-    } catch {
-      return null;
     }
+    return null;
   };
+}
+
+async function connect(port: number): Promise<Outgoing | null> {
+  try {
+    const socket = await Bun.connect<Outgoing | null>({
+      hostname: LOOPBACK,
+      port,
+      allowHalfOpen: true,
+      data: null,
+      socket: {
+        binaryType: "buffer",
+        data: (from, bytes) => from.data?.onData(bytes),
+        drain: (from) => from.data?.onDrain(),
+        end: (from) => from.data?.onEnd(),
+        close: (from) => from.data?.onClose(),
+        error: (from) => from.data?.destroyRaw(),
+      },
+    });
+    const outgoing = new Outgoing(socket);
+    socket.data = outgoing;
+    return outgoing;
+  } catch {
+    return null;
+  }
 }
 
 /** The connection to the successor: bytes both ways. */

@@ -250,6 +250,20 @@ describe("hand-over", () => {
     expect(middle.connections).toBe(0);
   });
 
+  test("a worker of the successor that has died is passed by", async () => {
+    const { old, next, begun } = pair();
+    const dead = serve(answering("x"), { handoverSecret: SECRET });
+    const ports = [dead.handoverPort, next.handoverPort];
+    dead.stop();
+    old.hold();
+    old.handOver({ ports, secret: SECRET });
+    for (const target of ["/1", "/2", "/3"]) {
+      const raw = (await client(old)).send(GET(target));
+      expect(await raw.all()).toContain(`<new ${target} `);
+    }
+    expect(begun.new).toEqual(["/1", "/2", "/3"]);
+  });
+
   test("without a successor the client gets an answer", async () => {
     const old = serve(answering("old"));
     const port = serve(answering("x")).port;
