@@ -381,6 +381,40 @@ describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
     });
   });
 
+  test("whose new process hangs with the lock leaves the old one without it only so long", async () => {
+    await using backends = startHelloBackends(1);
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
+    const { path } = place.database as { path: string };
+    await using old = await start(place, 0, false);
+    const frozen = Promise.withResolvers<void>();
+    const channel = await Bun.connect<undefined>({
+      unix: `${path}-takeover`,
+      socket: { data: () => frozen.resolve() },
+    });
+    channel.write('{"ask":1,"what":"freeze","body":null}\n');
+    await frozen.promise;
+    const lock = new Database(`${path}-lock`);
+    lock.run("BEGIN EXCLUSIVE");
+    channel.end();
+    await old.log((line) => line.message === "another process has the database");
+    lock.close();
+    const locks = new Database(`${path}-lock`);
+    const isLocked = (): boolean => {
+      try {
+        locks.run("BEGIN EXCLUSIVE");
+        locks.run("ROLLBACK");
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    while (!isLocked()) await Bun.sleep(20);
+    locks.close();
+    await using next = await start(place, old.port, true);
+    expect(await old.process.exited).toBe(0);
+    expect(await next.stop()).toBe(0);
+  }, 20_000);
+
   test("is for the same user alone, and leaves no socket behind", async () => {
     const database = await sqlite.create();
     const path = `${(database as { path: string }).path}-takeover`;

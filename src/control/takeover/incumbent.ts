@@ -21,7 +21,8 @@ const FLUSH_MS = 3_000;
 /** A new process that has not opened by then does not get to. */
 const OPEN_WITHIN_MS = 15_000;
 const RELOCK_EVERY_MS = 100;
-const RELOCK_TRIES = 50;
+/** The buckets are written then, with the lock or without. */
+const RELOCK_WITHIN_MS = 5_000;
 const CALL_TIMEOUT_MS = 10_000;
 
 export interface IncumbentOptions {
@@ -143,20 +144,19 @@ export class Incumbent {
     this.#log.warn("not replaced, going on", { reason });
     supervisor.release();
     desk.open();
-    await this.#relock();
+    const locked = this.#relock().then(() => void (this.#state = "deciding"));
+    await Promise.race([locked, Bun.sleep(RELOCK_WITHIN_MS)]);
     persistence.start();
-    this.#state = "deciding";
   }
 
-  /** The process that has ended may hold the lock for a moment. */
+  /** The other process may hold the lock for a moment; one that hangs, until somebody ends it. */
   async #relock(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         return this.#options.store.lock();
       } catch (error) {
-        if (tries === RELOCK_TRIES) {
+        if (tries === RELOCK_WITHIN_MS / RELOCK_EVERY_MS) {
           this.#log.error("another process has the database", { reason: String(error) });
-          return;
         }
       }
       await Bun.sleep(RELOCK_EVERY_MS);
