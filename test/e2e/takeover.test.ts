@@ -186,6 +186,19 @@ describe.each(TRANSPORTS)("a takeover, by %s,", (transport) => {
     expect(await third.stop()).toBe(0);
   });
 
+  test("waits for the one before it: the first gateway has left the port by then", async () => {
+    await using backends = startHelloBackends(1);
+    const place = { database: await sqlite.create(), backends: backends.urls, env: open };
+    await using first = await start(place, 0, false);
+    await using second = await start(place, first.port, true);
+    await using third = await start(place, first.port, true);
+    const left = await first.log((line) => line.message === "draining");
+    const next = await second.log((line) => line.message === "handing over");
+    expect(String(next["time"]) >= String(left["time"])).toBe(true);
+    expect([await first.process.exited, await second.process.exited]).toEqual([0, 0]);
+    expect(await third.stop()).toBe(0);
+  });
+
   test("is always ready", async () => {
     await using backends = startHelloBackends(1);
     const place = { database: await sqlite.create(), backends: backends.urls, env: open };

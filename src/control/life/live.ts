@@ -69,7 +69,7 @@ async function serve(options: LifeOptions, parts: Parts): Promise<ExitCode> {
   parts.persistence.start();
   parts.sampler.start(mainClock());
   parts.meter.start();
-  const incumbent = await makeReplaceable(parts, { host, port });
+  const incumbent = await makeReplaceable(parts, { host, port }, successor?.alone);
   const { workers, database } = config;
   log.info("listening", { host, port, workers, ...counts, database: database.kind });
   options.onListening?.({ host, port });

@@ -10,8 +10,15 @@ import { meetingPlace } from "../takeover/meeting-place.ts";
 import { PROTOCOL } from "../takeover/protocol.ts";
 import type { Parts } from "./parts.ts";
 
-/** From when this resolves the gateway can be replaced. */
-export async function makeReplaceable(parts: Parts, { host, port }: Address): Promise<Incumbent> {
+/**
+ * From when this resolves the gateway can be found. Whoever wants to replace it waits until it is
+ * `alone` on the port: with the sockets of three processes there, connections cannot be steered.
+ */
+export async function makeReplaceable(
+  parts: Parts,
+  { host, port }: Address,
+  alone: Promise<void> | undefined,
+): Promise<Incumbent> {
   const { config, desk, log, persistence, store, supervisor, tables } = parts;
   const { database } = config;
   // Of the file that is open here: by the time somebody asks, another one may have its path, or none.
@@ -20,17 +27,20 @@ export async function makeReplaceable(parts: Parts, { host, port }: Address): Pr
   const { Incumbent } = await import("../takeover/incumbent.ts");
   const incumbent = new Incumbent({
     place: () => meetingPlace({ database, host: config.host, port }),
-    present: () => ({
-      protocol: PROTOCOL,
-      version: pkg.version,
-      pid: process.pid,
-      configured: configuredAddress(config),
-      host,
-      port,
-      listeners: supervisor.listeners,
-      database: opened,
-      seed: seedOf(tables.anonymous),
-    }),
+    present: async () => {
+      await alone;
+      return {
+        protocol: PROTOCOL,
+        version: pkg.version,
+        pid: process.pid,
+        configured: configuredAddress(config),
+        host,
+        port,
+        listeners: supervisor.listeners,
+        database: opened,
+        seed: seedOf(tables.anonymous),
+      };
+    },
     supervisor,
     desk,
     persistence,

@@ -28,7 +28,7 @@ const CALL_TIMEOUT_MS = 10_000;
 export interface IncumbentOptions {
   /** Path of the socket. May throw an `Error`. */
   readonly place: () => string;
-  readonly present: () => Presence;
+  readonly present: () => Promise<Presence>;
   readonly supervisor: Supervisor;
   readonly desk: ControlDesk;
   readonly persistence: Persistence;

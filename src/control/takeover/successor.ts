@@ -29,6 +29,7 @@ export class Successor {
     Promise.reject(new Error("not ready"));
   readonly #channel: Channel;
   readonly #log: Logger;
+  readonly #alone = Promise.withResolvers<void>();
   #frozenAt = 0;
 
   private constructor(presence: Presence, channel: Channel, log: Logger) {
@@ -59,6 +60,11 @@ export class Successor {
     return await this.#channel
       .ask<Frozen>("freeze", null, FREEZE_MS)
       .catch((error: Error) => refuse(error.message));
+  }
+
+  /** Resolves when the old process has left the port, or does not answer. */
+  get alone(): Promise<void> {
+    return this.#alone.promise;
   }
 
   /** Resolves when the old process has ended. */
@@ -103,6 +109,7 @@ export class Successor {
       this.#log.warn("the old process has not left the port", { reason: error.message });
     });
     if (steered) steering?.end();
+    this.#alone.resolve();
     await this.ended;
     this.#log.info("the old process has ended", { pid: this.presence.pid });
   }
