@@ -200,12 +200,12 @@ export class Supervisor {
         break;
       case "held":
         // One that is not loaded yet is held when it is; one that was too slow has been released.
-        if (this.#holding && seat.phase !== "starting") seat.phase = "held";
+        if (this.#holding && seat.phase !== "starting") reach(seat, "held");
         break;
       case "left-port":
       case "empty":
       case "drained":
-        seat.phase = message.type;
+        reach(seat, message.type);
         break;
       case "failed":
         if (this.#started) {
@@ -267,7 +267,9 @@ export class Supervisor {
 
   async #reached(...phases: readonly Phase[]): Promise<void> {
     await this.#until(() =>
-      this.#seats.every(({ phase }) => phase === "dead" || phases.includes(phase)),
+      this.#seats.every(
+        ({ phase }) => phase === "dead" || phase === "drained" || phases.includes(phase),
+      ),
     );
   }
 
@@ -288,6 +290,11 @@ export class Supervisor {
       check();
     });
   }
+}
+
+/** A takeover in the middle of a drain asks for less than what is done already. */
+function reach(seat: Seat, phase: Phase): void {
+  if (seat.phase !== "drained") seat.phase = phase;
 }
 
 function post(seat: Seat, message: ToWorker): void {

@@ -170,3 +170,18 @@ test("a worker that answers a hold when it is over is not taken for held by the 
   threads[0]!.says({ type: "held" });
   await next;
 });
+
+test("a takeover in the middle of a drain does not keep it from ending", async () => {
+  const { supervisor, threads } = await listening(2);
+  const drained = supervisor.drain(10_000);
+  threads[0]!.says({ type: "drained" });
+  const held = supervisor.hold();
+  for (const thread of threads) thread.says({ type: "held" });
+  await held;
+  const left = supervisor.leavePort();
+  for (const thread of threads) thread.says({ type: "left-port" });
+  await left;
+  threads[0]!.says({ type: "empty" });
+  threads[1]!.says({ type: "drained" });
+  expect(await drained).toBe(true);
+});
