@@ -103,8 +103,8 @@ export class Connection implements DeadlineOwner {
     this.#pace.forHalfClosed();
   }
 
-  onClose(): void {
-    this.wire.onClosed();
+  onClose(error?: Error): void {
+    if (this.wire.onClosed(error) && this.#doing === Doing.RAW) this.#raw!.onRawEnd();
     this.#close();
   }
 
@@ -326,7 +326,11 @@ export class Connection implements DeadlineOwner {
     this.wire.resume();
     this.#reader.handRest(listener);
     if (this.wire.ended) listener.onRawEnd();
-    return new WireEnd(this.wire, () => this.#close());
+    return new WireEnd(
+      this.wire,
+      () => this.#close(),
+      () => this.#linger(),
+    );
   }
 
   // ── after an answer ──────────────────────────────────────────────────────────────────────────

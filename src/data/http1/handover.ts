@@ -43,7 +43,7 @@ async function connect(port: number): Promise<Outgoing | null> {
         data: (from, bytes) => from.data?.onData(bytes),
         drain: (from) => from.data?.onDrain(),
         end: (from) => from.data?.onEnd(),
-        close: (from) => from.data?.onClose(),
+        close: (from, error) => from.data?.onClose(error),
         error: (from) => from.data?.destroyRaw(),
       },
     });
@@ -83,8 +83,8 @@ export class Outgoing extends WireEnd {
     this.#wire.ended = true;
     this.#listener?.onRawEnd();
   }
-  onClose(): void {
-    if (!this.#wire.closed) this.#wire.onClosed();
+  onClose(error?: Error): void {
+    if (this.#wire.onClosed(error)) this.#listener?.onRawEnd();
     this.#listener?.onRawClose();
   }
 }
@@ -95,7 +95,7 @@ export interface SocketEvents {
   onData(bytes: Buffer, end: number): void;
   onDrain(): void;
   onEnd(): void;
-  onClose(): void;
+  onClose(error?: Error): void;
   closeNow(): void;
 }
 
@@ -121,7 +121,7 @@ export function listenForHandover(secret: string, adopt: Adopt): HandoverListene
       data: (socket, bytes) => socket.data?.onData(bytes, bytes.length),
       drain: (socket) => socket.data?.onDrain(),
       end: (socket) => socket.data?.onEnd(),
-      close: (socket) => socket.data?.onClose(),
+      close: (socket, error) => socket.data?.onClose(error),
       error: (socket) => socket.data?.closeNow(),
     },
   });

@@ -11,6 +11,8 @@ export interface RawEnd {
   /** Ends the direction we write. */
   endRaw(): void;
   destroyRaw(): void;
+  /** Closes it once what was written is sent: nothing is to follow, and nobody takes what it sends. */
+  finishRaw(): void;
 }
 export interface RawListener {
   onRaw(bytes: Buffer, start: number, end: number): void;
@@ -25,10 +27,13 @@ export interface RawListener {
 export class WireEnd implements RawEnd {
   readonly #wire: Wire;
   readonly #onDestroyed: () => void;
+  readonly #onParting: () => void;
 
-  constructor(wire: Wire, onDestroyed: () => void = () => {}) {
+  /** `onParting`: what was written is still to be sent, and may not be for ever. */
+  constructor(wire: Wire, onDestroyed = (): void => {}, onParting = (): void => {}) {
     this.#wire = wire;
     this.#onDestroyed = onDestroyed;
+    this.#onParting = onParting;
   }
 
   writeRaw(bytes: Buffer, start: number, end: number): boolean {
@@ -46,5 +51,10 @@ export class WireEnd implements RawEnd {
   destroyRaw(): void {
     this.#wire.destroy();
     this.#onDestroyed();
+  }
+  finishRaw(): void {
+    this.#wire.finish();
+    if (this.#wire.closed) this.#onDestroyed();
+    else this.#onParting();
   }
 }

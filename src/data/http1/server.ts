@@ -157,7 +157,7 @@ class Server implements ServerState, HttpServer {
         data: (socket, bytes) => socket.data?.onData(bytes, bytes.length),
         drain: (socket) => socket.data?.onDrain(),
         end: (socket) => socket.data?.onEnd(),
-        close: (socket) => socket.data?.onClose(),
+        close: (socket, error) => socket.data?.onClose(error),
         error: (socket, error) => {
           this.onError(error);
           socket.data?.closeNow();

@@ -1,5 +1,6 @@
 // Two connections that left HTTP, joined: bytes both ways, each direction held back while the other side
-// cannot take more, ended separately, destroyed together.
+// cannot take more, ended separately, closed together: by a reset, unless the side that is gone has
+// ended its direction before. What it said until then still reaches the other.
 
 import type { RawEnd, RawListener } from "./raw-end.ts";
 
@@ -8,6 +9,8 @@ class Half implements RawListener {
   other!: Half;
   end: RawEnd | null = null;
   bytes = 0;
+  /** It ended its direction. */
+  #ended = false;
   #over = false;
   /** What came before the other side was there. */
   #early: Buffer[] = [];
@@ -28,19 +31,22 @@ class Half implements RawListener {
     this.other.end?.resumeRaw();
   }
   onRawEnd(): void {
+    this.#ended = true;
     if (this.other.end === null) this.#earlyEnd = true;
     else this.other.end.endRaw();
   }
   onRawClose(): void {
     if (this.#over) return;
     this.#over = true;
-    this.other.#closed();
+    this.other.#closed(this.#ended);
     this.#tunnel.closed();
   }
-  #closed(): void {
+  /** The other side is gone. */
+  #closed(ended: boolean): void {
     if (this.#over) return;
     this.#over = true;
-    this.end?.destroyRaw();
+    if (ended) this.end?.finishRaw();
+    else this.end?.destroyRaw();
   }
 
   /** The other side is there now. */

@@ -176,6 +176,7 @@ export class UpstreamConnection implements DeadlineOwner {
       else this.#watchHead();
     }
     if (this.#doing === Doing.BODY) this.#watchBody();
+    if (this.#doing === Doing.RAW && this.deadline.due !== Infinity) this.#watchHead();
     if (!drained) return;
     if (this.#doing === Doing.RAW) this.#raw!.onRawDrain();
     else if (this.#call !== null && !this.#call.sent) this.#call.owner.onCallDrain();
@@ -199,7 +200,7 @@ export class UpstreamConnection implements DeadlineOwner {
   }
 
   onClose(error: Error | undefined): void {
-    this.#wire?.onClosed();
+    if (this.#wire?.onClosed(error) && this.#doing === Doing.RAW) this.#raw!.onRawEnd();
     this.#lost(error?.message ?? "the connection closed");
   }
 
@@ -208,7 +209,7 @@ export class UpstreamConnection implements DeadlineOwner {
       return this.#fail("connect_timeout", "no connection in time");
     if (this.#doing === Doing.HEAD) return this.#fail("header_timeout", "no answer in time");
     if (this.#doing === Doing.BODY) return this.#fail("silent", "no more of the answer in time");
-    if (this.#doing === Doing.IDLE) this.#close();
+    if (this.#doing === Doing.IDLE || this.#doing === Doing.RAW) this.#close();
   }
 
   #readMore(bytes: Buffer, end: number): void {
@@ -394,7 +395,11 @@ export class UpstreamConnection implements DeadlineOwner {
     const { bytes, from, to } = this.#held;
     this.#held.clear();
     if (from < to) listener.onRaw(bytes, from, to);
-    return new WireEnd(wire, () => this.#close());
+    return new WireEnd(
+      wire,
+      () => this.#close(),
+      () => this.#watchHead(),
+    );
   }
 }
 

@@ -41,6 +41,7 @@ export class Wire {
   /** Released, yet parts of them may be in the queue. */
   #released: Buffer[] = [];
   #shutdownWhenSent = false;
+  #closeWhenSent = false;
   #shutdown = false;
 
   constructor(socket: RawSocket) {
@@ -85,7 +86,8 @@ export class Wire {
       this.#queue.shift();
     }
     this.#freeReleased();
-    if (this.#shutdownWhenSent && !this.closed) this.#shutdownNow();
+    if (this.#closeWhenSent) this.close();
+    else if (this.#shutdownWhenSent && !this.closed) this.#shutdownNow();
     return true;
   }
 
@@ -132,6 +134,12 @@ export class Wire {
     else this.socket.shutdown();
   }
 
+  /** Closes both directions once everything is written. */
+  finish(): void {
+    if (this.queued > 0) this.#closeWhenSent = true;
+    else this.close();
+  }
+
   /** Closes both directions; what the kernel has is still sent. */
   close(): void {
     if (this.closed) return;
@@ -146,9 +154,15 @@ export class Wire {
     this.socket.terminate();
   }
 
-  /** The socket reported that it is closed. */
-  onClosed(): void {
+  /**
+   * The socket reported that it is closed. True: the other side had ended its direction, which Bun's
+   * sockets tell by this alone where ours was over already.
+   */
+  onClosed(error: Error | undefined): boolean {
+    const ends = !this.closed && !this.ended && error === undefined;
+    if (ends) this.ended = true;
     this.#release();
+    return ends;
   }
 
   #release(): void {

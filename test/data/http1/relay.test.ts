@@ -560,6 +560,8 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
 
   describe("an upgrade", () => {
     const UPGRADE = "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+    /** Bytes: more than a paused reader has room for, less than what the kernel takes on the way. */
+    const SAID = 1_500_000;
     const SWITCH =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n";
 
@@ -606,6 +608,46 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       raw.socket.resume();
       await raw.until((received) => received.length >= 60_000_000 + SWITCH.length);
     }, 20_000);
+
+    test.each([
+      { slow: "client", first: "client" },
+      { slow: "client", first: "backend" },
+      { slow: "backend", first: "client" },
+      { slow: "backend", first: "backend" },
+    ])(
+      "ended by both, by the $first first, leaves all that was said to a slow $slow",
+      async (sides) => {
+        const backend = await scripted(({ socket }) => {
+          backend.onData = () => {};
+          socket.write(SWITCH);
+        });
+        const through = proxy(backend.port);
+        const raw = await client(through);
+        raw.send(UPGRADE);
+        await raw.contains("\r\n\r\n");
+        const connection = backend.connections[0]!;
+        const clientSlow = sides.slow === "client";
+        const [slow, fast] = clientSlow
+          ? [raw.socket, connection.socket]
+          : [connection.socket, raw.socket];
+        const reader = clientSlow ? raw : connection;
+        const ending = sides.first === sides.slow ? [slow, fast] : [fast, slow];
+        reader.received = "";
+        const over = new Promise((resolve) => slow.on("close", resolve));
+        slow.pause();
+        flood(fast, SAID);
+        while (fast.writableLength > 0) await settled();
+        for (const socket of ending) {
+          await new Promise<void>((resolve) => void socket.end(resolve));
+          // What was said before has to be read, too.
+          for (let i = 0; i < 20; i++) await roundTrip(adoption);
+        }
+        while (through.ends.length === 0) await settled();
+        slow.resume();
+        await over;
+        expect(reader.received).toHaveLength(SAID);
+      },
+    );
 
     test("that the backend declines is an answer like others", async () => {
       const backend = await answering(OK);

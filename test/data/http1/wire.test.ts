@@ -80,3 +80,14 @@ test("those of a connection that is closed are freed, too", async () => {
   wire.destroy();
   expect(bytes.length).toBe(0);
 });
+
+test("a connection that is finished is closed when what waits has been written", async () => {
+  const { wire, peer, received } = await connected();
+  peer.pause();
+  wire.write(Buffer.alloc(MUCH, "a"), 0, MUCH, false);
+  wire.finish();
+  expect(wire.closed).toBe(false);
+  peer.resume();
+  while (!wire.closed) await Bun.sleep(1);
+  while (received().length < MUCH) await Bun.sleep(1);
+});
