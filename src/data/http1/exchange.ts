@@ -17,6 +17,8 @@ export interface ExchangeOwner {
   onDrain(): void;
   /** The client is gone, or its body was broken or too slow: nobody waits for an answer. */
   onAbort(): void;
+  /** The answer is complete. The connection's next request begins when this returns. */
+  onComplete?(): void;
 }
 
 /** The body's length is not known: chunked, or until the connection ends in HTTP/1.0. */
@@ -258,6 +260,7 @@ export class Exchange {
     if (this.#answer === Answer.FIXED && this.#left > 0) return this.abort();
     if (this.status === 101) return;
     this.#answer = Answer.OVER;
+    this.owner?.onComplete?.();
     this.#connection.completed();
   }
 }

@@ -249,6 +249,9 @@ class FetchPassage implements Passage, ExchangeOwner {
     this.#drained?.();
     this.#drained = null;
   }
+  onComplete(): void {
+    this.listener?.onComplete();
+  }
   onAbort(): void {
     this.listener?.onLeft();
     this.#body?.break(new ClientLeft());

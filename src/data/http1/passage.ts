@@ -21,6 +21,8 @@ export type Drops = ReadonlySet<string>;
 export interface PassageListener {
   /** The answer's head leaves now: adds whole lines to it, each with CRLF. */
   onHead(writer: MessageWriter): void;
+  /** The answer is complete; see `ExchangeOwner`. */
+  onComplete(): void;
   /** The client has left. */
   onLeft(): void;
   /** The request's body gets larger than `maxBody`: it breaks off here. */

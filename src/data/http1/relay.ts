@@ -73,6 +73,8 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   #taken = 0;
   #reading = false;
   #tunnel: Tunnel | null = null;
+  /** What its end is when the answer is complete. */
+  #complete: RelayEnd = "whole";
   #ended = false;
 
   /** `upgrade`: the request's wish to leave HTTP goes on to the backend. */
@@ -213,6 +215,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     let length: number = head.length;
     if (this.toHead || head.status === 304) length = statedContentLength(head.fields);
     else if (length === CHUNKED || length === UNTIL_CLOSE) length = UNKNOWN_LENGTH;
+    if (last) this.#complete = "at_once";
     const free = exchange.send(length, bytes, start, end, last);
     if (switching) return this.#join();
     this.#relayed(free, last ? "at_once" : null);
@@ -259,6 +262,10 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     this.exchange.abort();
     this.#policy.onBroken(this, detail);
     this.#end("broken");
+  }
+
+  onComplete(): void {
+    this.#end(this.#complete);
   }
 
   onAbort(): void {

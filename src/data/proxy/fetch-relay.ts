@@ -57,7 +57,8 @@ export class FetchRelay {
 
   /** The exchange has a backend to try first. Settles when it is over. */
   async send(exchange: Exchange, passage: Passage): Promise<void> {
-    const carried = new Carried(exchange, passage, this.#forward.deadlines, this.#observer);
+    const { deadlines } = this.#forward;
+    const carried = new Carried(exchange, passage, this, deadlines, this.#observer);
     let end: PassageEnd = "whole";
     try {
       passage.listener = carried;
@@ -90,6 +91,13 @@ export class FetchRelay {
       this.#onError(error);
       carried.fail();
     }
+    this.over(carried, end);
+  }
+
+  /** The first call counts. */
+  over(carried: Carried, end: PassageEnd): void {
+    const { exchange } = carried;
+    if (exchange.ended) return;
     finish(carried, end, this.#forward);
     carried.conclude(end);
     if (end === "broken" && !carried.tooLarge) {
@@ -114,16 +122,29 @@ const SILENT = "no more of the answer in time";
 
 /** One exchange on its way. */
 class Carried extends Fetching implements PassageListener {
+  readonly #relay: FetchRelay;
   readonly #deadlines: Deadlines;
   readonly #observer: Observer;
   #left = false;
   /** The client got the head, from the backend or from us. */
   #headed = false;
 
-  constructor(exchange: Exchange, passage: Passage, deadlines: Deadlines, observer: Observer) {
+  constructor(
+    exchange: Exchange,
+    passage: Passage,
+    relay: FetchRelay,
+    deadlines: Deadlines,
+    observer: Observer,
+  ) {
     super(exchange, passage);
+    this.#relay = relay;
     this.#deadlines = deadlines;
     this.#observer = observer;
+  }
+
+  onComplete(): void {
+    // Of an own answer it is not known yet whether it stands for one that broke off.
+    if (!this.exchange.ownAnswer) this.#relay.over(this, "whole");
   }
 
   onLeft(): void {

@@ -758,6 +758,7 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
           if (request.url.endsWith("/bug")) throw new Error("bug");
           passage.listener = {
             onHead() {},
+            onComplete() {},
             onLeft: left.resolve,
             onTooLarge() {},
             onWait() {},

@@ -2,7 +2,7 @@
 // full.
 
 import { describe, expect, test } from "bun:test";
-import { OK, rawBackend } from "../../support/backend.ts";
+import { type Behaviour, OK, rawBackend } from "../../support/backend.ts";
 import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { RawClient } from "../../support/raw-client.ts";
 
@@ -128,6 +128,33 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     for (const answer of held) expect((await answer).status).toBe(200);
     await proxy.idle();
     expect((await fetch(proxy.url)).status).toBe(200);
+  });
+
+  test("a request that waited behind another on its connection finds the place that one had", async () => {
+    const behaviours: Behaviour[] = [
+      (_, { write }) => write(OK),
+      async (_, { write }) => {
+        await write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+        await client.until(({ text }) => text.includes("first"));
+        await write("0\r\n\r\n");
+      },
+      async (_, { write, socket }) => {
+        await write("HTTP/1.1 200 OK\r\n\r\nok");
+        socket.end();
+      },
+      (_, { write }) => write("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"),
+      (_, { write }) => write(OK),
+    ];
+    const many = behaviours.length;
+    using backend = rawBackend((request, connection) => behaviours.shift()!(request, connection));
+    await using proxy = startProxy({ transport, backends: [backend.url] });
+    proxy.backends.setBackends([{ url: backend.url, weight: 1, maxInFlight: 1 }]);
+    using client = await RawClient.connect(proxy.port);
+    await client.send(requestText("GET /").repeat(many));
+    const statuses = (): string[] => client.text.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
+    await client.until(() => statuses().length === many);
+    expect(statuses()).toEqual(["200", "200", "200", "502", "200"]);
+    await proxy.idle();
   });
 });
 
