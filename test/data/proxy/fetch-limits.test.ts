@@ -71,6 +71,18 @@ describe("an answer", () => {
     }
   });
 
+  test("with neither length nor chunks looks whole however its connection ended", async () => {
+    using backend = rawBackend(async (_request, { socket, write }) => {
+      await write(`${HEAD}\r\nhello`);
+      await client.until(({ text }) => text.includes("hello"));
+      socket.terminate();
+    });
+    await using proxy = startProxy({ transport: "fetch", backends: [backend.url] });
+    using client = await RawClient.connect(proxy.port);
+    await client.send(requestText("GET /"));
+    await client.until(({ text }) => text.endsWith("5\r\nhello\r\n0\r\n\r\n"));
+  });
+
   test("with 256 fields is the largest", async () => {
     const fields = (count: number): string =>
       Array.from({ length: count - 1 }, (_, i) => `X-${i}: ${i}\r\n`).join("");
