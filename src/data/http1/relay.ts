@@ -8,6 +8,7 @@ import { CHUNK_HEADER_BYTES, LAST_CHUNK, chunkHeader } from "./chunked.ts";
 import { type Exchange, type ExchangeOwner, UNKNOWN_LENGTH } from "./exchange.ts";
 import { ANSWER_DROPS, beginRequest, copyFields, endRequest } from "./forwarded-head.ts";
 import { Field, mask } from "./field-names.ts";
+import { KeptBody } from "./kept-body.ts";
 import { CHUNKED, UNTIL_CLOSE, statedContentLength } from "./message-length.ts";
 import type { MessageWriter } from "./message-writer.ts";
 import type { BodyConsumer } from "./request-body.ts";
@@ -51,13 +52,6 @@ const UPGRADE_ONLY = mask(Field.UPGRADE);
 /** Bytes of a request's body that are kept, so that it can be sent again. */
 const REPLAY_MAX = 65_536;
 
-interface Piece {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly last: boolean;
-}
-
 export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   readonly exchange: Exchange;
   readonly toHead: boolean;
@@ -68,8 +62,9 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   #pool: UpstreamPool | null = null;
   #call: Call | null = null;
   #fresh = false;
-  /** The body as far as it was taken from the client; null when that became too much to keep. */
-  #kept: Piece[] | null = [];
+  /** What was taken of the body is kept, if there is any; false when that became too much. */
+  #keeps = true;
+  #kept: KeptBody | null = null;
   #taken = 0;
   #reading = false;
   #tunnel: Tunnel | null = null;
@@ -88,7 +83,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
 
   /** Whether the request can be sent again as it was. */
   get replayable(): boolean {
-    return this.#kept !== null;
+    return this.#keeps;
   }
   /** Bytes that the client got of the answer's body, or through the tunnel. */
   get bytes(): number {
@@ -108,10 +103,10 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   }
 
   #replay(): void {
-    let free = true;
-    for (const { bytes, start, end, last } of this.#kept!) {
-      free = this.#pass(bytes, start, end, last);
-    }
+    const kept = this.#kept;
+    const free =
+      kept === null ||
+      kept.replay((bytes, start, end, last) => this.#pass(bytes, start, end, last));
     if (free) this.exchange.resumeBody();
   }
 
@@ -162,15 +157,16 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     if (this.#ended) return;
     this.#taken += end - start;
     // The first piece is kept whatever its size: no other is taken until there is a connection.
-    if (this.#taken > REPLAY_MAX && this.#call !== null) this.#kept = null;
-    this.#kept?.push({ bytes, start, end, last });
+    if (this.#taken > REPLAY_MAX && this.#call !== null) this.#keepNone();
+    if (this.#kept !== null) this.#kept.add(bytes, start, end, last);
+    else if (this.#keeps) this.#kept = new KeptBody(bytes, start, end, last);
     if (!this.#pass(bytes, start, end, last) && !last) this.exchange.pauseBody();
   }
 
   onTooLarge(): void {
     if (this.#ended) return;
     this.#call?.cancel();
-    this.#kept = null;
+    this.#keepNone();
     if (this.exchange.status !== 0) {
       this.exchange.abort();
       return this.#end("left");
@@ -179,7 +175,12 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   }
 
   onBodyRead(bytes: Buffer): void {
-    if (this.#kept === null) this.#call?.release(bytes);
+    if (this.#kept?.isIn(bytes) !== true) this.#call?.release(bytes);
+  }
+
+  #keepNone(): void {
+    this.#keeps = false;
+    this.#kept = null;
   }
 
   #pass(bytes: Buffer, start: number, end: number, last: boolean): boolean {
@@ -189,7 +190,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   }
 
   onCallDrain(): void {
-    if (this.#taken > REPLAY_MAX) this.#kept = null;
+    if (this.#taken > REPLAY_MAX) this.#keepNone();
     this.exchange.resumeBody();
   }
 
@@ -207,7 +208,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
   onAnswer(head: ResponseHead, bytes: Buffer, start: number, end: number, last: boolean): void {
     const { exchange } = this;
     const switching = head.status === 101;
-    this.#kept = null;
+    this.#keepNone();
     const writer = exchange.beginRaw(head.status, head.bytes, head.reasonStart, head.reasonEnd);
     const drops = ANSWER_DROPS | this.#policy.answerDrops;
     copyFields(writer, head.fields, switching ? drops & ~UPGRADE_ONLY : drops);
@@ -277,7 +278,7 @@ export class Relay implements ExchangeOwner, CallOwner, BodyConsumer {
     if (this.#ended) return;
     this.#ended = true;
     this.#call = null;
-    this.#kept = null;
+    this.#keepNone();
     this.#policy.onEnd(this, end);
   }
 }

@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { DeadlineWheel } from "../../../src/data/http1/deadlines.ts";
 import {
@@ -99,6 +100,8 @@ async function client({ server }: Proxy): Promise<RawClient> {
   return raw;
 }
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+/** Bytes that come one by one: in a piece of memory each, they take some 4 MB. */
+const DRIPS = 2000;
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 describe.each(SOCKETS)("over %s", (_, sockets) => {
@@ -419,6 +422,37 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       await raw.contains("ok");
     });
 
+    test.each(["length", "chunks"])(
+      "sends again what came in many pieces, by %s",
+      async (framing) => {
+        const pieces = Array.from({ length: 40 }, (_, i) => String(i % 10).repeat(1 + i * 17));
+        const chunked = framing === "chunks";
+        const wire = pieces.map((piece) =>
+          chunked ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece,
+        );
+        const body = pieces.join("");
+        const first = await scripted();
+        const backend = await scripted();
+        const raw = await client(proxy(first.port, {}, backend.port));
+        const field = chunked ? "Transfer-Encoding: chunked" : `Content-Length: ${body.length + 1}`;
+        raw.send(`POST / HTTP/1.1\r\nHost: h\r\n${field}\r\n\r\n`);
+        for (const [i, piece] of wire.entries()) {
+          raw.send(piece);
+          const said = pieces[i]!;
+          await first.until(0, (received) =>
+            received.includes(said, received.length - said.length - 2),
+          );
+        }
+        first.connections[0]!.socket.resetAndDestroy();
+        await backend.until(0, (received) => received.includes(pieces.at(-1)!));
+        raw.send(chunked ? "1\r\n!\r\n0\r\n\r\n" : "!");
+        const { received } = await backend.until(0, (all) => all.includes("!"));
+        const got = received.slice(received.indexOf("\r\n\r\n") + 4);
+        const text = chunked ? got.replaceAll(/[0-9a-f]+\r\n(.*?)\r\n/g, "$1") : got;
+        expect(text.slice(0, body.length + 1)).toBe(`${body}!`);
+      },
+    );
+
     test("is not made for a body above the limit, which ends the request", async () => {
       const backend = await scripted();
       const through = proxy(backend.port);
@@ -444,6 +478,26 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
       expect(await raw.contains("reset_before")).toStartWith("HTTP/1.1 502 ");
       expect(backend.connections).toHaveLength(0);
     });
+  });
+
+  test("a body that comes byte by byte takes the memory of its bytes while it can be sent again", async () => {
+    const backend = await scripted();
+    const raw = await client(proxy(backend.port));
+    raw.send(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${DRIPS + 1}\r\n\r\n`);
+    raw.socket.setNoDelay(true);
+    const drip = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        raw.send("x");
+        await backend.until(0, (received) => received.endsWith("x"));
+        backend.connections[0]!.received = "";
+      }
+    };
+    await drip(1);
+    Bun.gc(true);
+    const before = heapStats().extraMemorySize;
+    await drip(DRIPS);
+    Bun.gc(true);
+    expect(heapStats().extraMemorySize - before).toBeLessThan(1_000_000);
   });
 
   describe("failures have names", () => {
