@@ -388,7 +388,8 @@ export class Connection implements DeadlineOwner {
   /** For a drain: ends it if it does nothing; a new one may still send its first request. */
   closeIdle(): void {
     if (this.#doing === Doing.RAW && !this.#passedOn) return this.#pace.forTunnelToEnd();
-    if (this.#doing !== Doing.HEAD || this.#reader.partial) return;
+    // What is here of a request is read on, and answered: it may wait for the last answer to be taken.
+    if (this.#doing !== Doing.HEAD || this.#reader.size > 0) return;
     if (this.#answered > 0) this.#linger();
     else this.#pace.forLastRequest();
   }

@@ -674,6 +674,25 @@ describe.each(SOCKETS)("over %s", (_, sockets) => {
   });
 
   describe("drain", () => {
+    test("answers what waits behind an answer that its client is slow to take", async () => {
+      const much = Buffer.alloc(12 << 20, "x");
+      const { server } = serve((exchange) => {
+        if (exchange.head.target !== "/much") return echoTarget(exchange);
+        exchange.begin(200, "OK");
+        exchange.send(much.length, much, 0, much.length, true);
+      });
+      const raw = await client(server);
+      raw.socket.pause();
+      raw.send(GET("/much") + GET("/next"));
+      while (server.requests === 0) await settled();
+      const drained = server.drain();
+      raw.socket.resume();
+      expect(await raw.all()).toEndWith("</next>");
+      raw.close();
+      await drained;
+      expect(raw.received.match(/Connection: close/g)).toHaveLength(1);
+    });
+
     test("lets what is in progress finish, ends what is idle, and then resolves", async () => {
       let held: Exchange | null = null;
       const { server } = serve((exchange) => {
