@@ -10,6 +10,7 @@ import { SqliteClients } from "../../src/control/clients/repository-sqlite.ts";
 import { openStore, type Store } from "../../src/control/db/store.ts";
 import { type FlushReport, Persistence } from "../../src/control/persistence.ts";
 import { LIMITS, StoredBuckets } from "../../src/control/stored-buckets.ts";
+import { attempt } from "../../src/control/db/unavailable.ts";
 import { SlotSet } from "../../src/control/clients/slot-set.ts";
 import {
   ControlPlane,
@@ -424,7 +425,7 @@ describe("the flush of a gateway with many clients", () => {
   test("a full disk loses nothing: what could not be written is written later", async () => {
     const plane = await start(path);
     const client = new Database(path);
-    const store = { ...plane.store, clients: new SqliteClients(client) };
+    const store = { ...plane.store, clients: new SqliteClients(client, attempt) };
     const { persistence, reports } = flushOf(plane, store);
     for (let i = 0; i < count; i++) plane.take(`client-${i}`, 4);
     client.run("PRAGMA max_page_count = 1");

@@ -4,6 +4,7 @@ import type { Database } from "bun:sqlite";
 import { and, eq } from "drizzle-orm";
 import { drizzle, type BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { backends } from "../db/schema-sqlite.ts";
+import type { Write } from "../db/sqlite.ts";
 import { attempt } from "../db/unavailable.ts";
 import type { BackendChange, BackendRow } from "./repository.ts";
 import { type Condition, SqlBackends } from "./repository-sql.ts";
@@ -19,9 +20,11 @@ const row = {
 
 export class SqliteBackends extends SqlBackends {
   readonly #db: BunSQLiteDatabase;
+  readonly #write: Write;
 
-  constructor(client: Database) {
+  constructor(client: Database, write: Write) {
     super();
+    this.#write = write;
     this.#db = drizzle({ client });
   }
 
@@ -37,7 +40,7 @@ export class SqliteBackends extends SqlBackends {
   }
 
   protected put(created: BackendRow, set: Partial<BackendRow>, { at, where }: Condition) {
-    return changed(() =>
+    return this.#changed(() =>
       this.#db
         .insert(backends)
         .values({ ...created, createdAt: at, updatedAt: at })
@@ -52,7 +55,7 @@ export class SqliteBackends extends SqlBackends {
   }
 
   protected set(url: string, change: BackendChange, { at, where }: Condition) {
-    return changed(() =>
+    return this.#changed(() =>
       this.#db
         .update(backends)
         .set({ ...change, updatedAt: at })
@@ -63,12 +66,12 @@ export class SqliteBackends extends SqlBackends {
   }
 
   protected delete(url: string) {
-    return changed(() =>
+    return this.#changed(() =>
       this.#db.delete(backends).where(eq(backends.url, url)).returning(row).all(),
     );
   }
-}
 
-async function changed(statement: () => readonly unknown[]): Promise<boolean> {
-  return (await attempt(statement)).length > 0;
+  async #changed(statement: () => readonly unknown[]): Promise<boolean> {
+    return (await this.#write(statement)).length > 0;
+  }
 }

@@ -3,7 +3,7 @@
 // rows hold again is deleted. Owned by `repository-sqlite.ts`.
 
 import type { Database, Statement } from "bun:sqlite";
-import { unsynced } from "../db/sqlite.ts";
+import { unsynced, type Write } from "../db/sqlite.ts";
 import { attempt } from "../db/unavailable.ts";
 import type { PackedBuckets } from "./packed-buckets.ts";
 import type { BucketJournal, JournalRow } from "./repository.ts";
@@ -13,6 +13,7 @@ const FORGET_AT_ONCE = 16;
 
 export class SqliteJournal implements BucketJournal {
   readonly #client: Database;
+  readonly #write: Write;
   readonly #append: Statement;
   readonly #forget: Statement;
   readonly #before: Statement<JournalRow, [number]>;
@@ -20,8 +21,9 @@ export class SqliteJournal implements BucketJournal {
   #entries = 0;
   #newest = 0;
 
-  constructor(client: Database) {
+  constructor(client: Database, write: Write) {
     this.#client = client;
+    this.#write = write;
     this.#append = client.prepare(
       "INSERT INTO bucket_journal (at, entries, packed) VALUES (?, ?, ?)",
     );
@@ -49,7 +51,7 @@ export class SqliteJournal implements BucketJournal {
   }
 
   append(buckets: PackedBuckets, at: number): Promise<void> {
-    return attempt(() => {
+    return this.#write(() => {
       const { entries } = buckets;
       const { lastInsertRowid } = unsynced(this.#client, () =>
         this.#append.run(at, entries, buckets.bytes()),
@@ -60,7 +62,7 @@ export class SqliteJournal implements BucketJournal {
   }
 
   async forget(through: number): Promise<void> {
-    while (await attempt(() => this.#forgetSome(through))) await nextTurn();
+    while (await this.#write(() => this.#forgetSome(through))) await nextTurn();
     await attempt(() => this.#look());
   }
 

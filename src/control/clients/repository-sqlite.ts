@@ -6,7 +6,7 @@ import type { Database, Statement } from "bun:sqlite";
 import { and, eq, inArray, max, sql } from "drizzle-orm";
 import { drizzle, type BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { clients } from "../db/schema-sqlite.ts";
-import { unsynced } from "../db/sqlite.ts";
+import { unsynced, type Write } from "../db/sqlite.ts";
 import { attempt } from "../db/unavailable.ts";
 import { SqliteJournal } from "./journal-sqlite.ts";
 import type {
@@ -39,6 +39,7 @@ export class SqliteClients implements ClientsRepository {
   readonly batchSize = 1_000;
   readonly journal: SqliteJournal;
   readonly #client: Database;
+  readonly #write: Write;
   readonly #db: BunSQLiteDatabase;
   readonly #saveBucket: Statement;
   readonly #page: Statement<ClientRow, [string, number]>;
@@ -46,10 +47,11 @@ export class SqliteClients implements ClientsRepository {
   readonly #putKnown: Statement;
   #lastVersion: number;
 
-  constructor(client: Database) {
+  constructor(client: Database, write: Write) {
     this.#client = client;
+    this.#write = write;
     this.#db = drizzle({ client });
-    this.journal = new SqliteJournal(client);
+    this.journal = new SqliteJournal(client, write);
     const newest = this.#db.select({ version: max(clients.version) }).from(clients);
     this.#lastVersion = newest.get()?.version ?? 0;
     this.#saveBucket = client.prepare(
@@ -74,7 +76,7 @@ export class SqliteClients implements ClientsRepository {
   }
 
   insert(clientId: string, definition: ClientDefinition): Promise<ClientRow | null> {
-    return attempt(() => {
+    return this.#write(() => {
       const version = ++this.#lastVersion;
       const inserted = this.#db
         .insert(clients)
@@ -97,7 +99,7 @@ export class SqliteClients implements ClientsRepository {
     version: number,
     definition: ClientDefinition,
   ): Promise<ClientRow | null> {
-    return attempt(() => {
+    return this.#write(() => {
       const next = ++this.#lastVersion;
       const updated = this.#db
         .update(clients)
@@ -114,7 +116,7 @@ export class SqliteClients implements ClientsRepository {
   }
 
   putMany(writes: readonly ClientWrite[]): Promise<ClientRow[]> {
-    return attempt(() =>
+    return this.#write(() =>
       this.#client
         .transaction(() => writes.map((write) => this.#put(write)).filter((row) => row !== null))
         .immediate(),
@@ -143,7 +145,7 @@ export class SqliteClients implements ClientsRepository {
   }
 
   remove(clientId: string): Promise<boolean> {
-    return attempt(() => {
+    return this.#write(() => {
       const removed = this.#db
         .delete(clients)
         .where(eq(clients.clientId, clientId))
@@ -173,7 +175,7 @@ export class SqliteClients implements ClientsRepository {
   }
 
   saveBuckets(batch: BucketBatch): Promise<void> {
-    return attempt(() => {
+    return this.#write(() => {
       // A definition is synced to disk before its answer; consumption need not be.
       const save = this.#client.transaction(() => this.#saveEach(batch));
       unsynced(this.#client, () => save.immediate());

@@ -12,15 +12,15 @@ export function openSqliteStore(path: string, { log, locked }: StoreOptions): St
   try {
     const clients = refusing(path, () => {
       migrateSqlite(file.client);
-      return new SqliteClients(file.client);
+      return new SqliteClients(file.client, file.write);
     });
     return {
       clients,
       lock: file.lock,
       unlock: file.unlock,
-      backends: new SqliteBackends(file.client),
+      backends: new SqliteBackends(file.client, file.write),
       changes: null,
-      ping: async () => void file.client.query("SELECT 1").get(),
+      ping: () => file.write(() => void file.client.query("SELECT 1").get()),
       close: async () => file.close(),
     };
   } catch (error) {

@@ -1,7 +1,16 @@
 // The embedded database's file: private, used by one process, durable, and refused in one line.
 
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { openStore } from "../../../src/control/db/store.ts";
@@ -71,6 +80,62 @@ describe("who may read the file", () => {
     expect(mode(path)).toBe("600");
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain("was=0644");
+  });
+});
+
+describe("a file that is not at its path any more", () => {
+  const MOVED = expect.objectContaining({
+    name: "StoreUnavailable",
+    message: expect.stringContaining("was removed or replaced"),
+  });
+
+  async function expectNoWrites(path: string, act: (elsewhere: string) => void): Promise<void> {
+    const store = await open(path);
+    await store.clients.insert("a", definition);
+    const elsewhere = join(temporaryFolder(), "elsewhere.db");
+    act(elsewhere);
+    const { version } = (await store.clients.find(["a"]))[0]!;
+    const buckets = { clientIds: ["a"], versions: [version], tokens: [1], at: 1 };
+    const write = { clientId: "b", version: null, definition };
+    const row = { url: "http://b", added: true, removed: false, draining: false };
+    const outcomes = await Promise.allSettled([
+      store.clients.insert("b", definition),
+      store.clients.update("a", version, { ...definition, capacity: 9 }),
+      store.clients.putMany([write]),
+      store.clients.remove("a"),
+      store.clients.saveBuckets(buckets),
+      store.backends.add({ ...row, weight: null, maxInFlight: null }, 0),
+      store.ping(),
+    ]);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: MOVED as Error });
+    }
+    // What was there is still read.
+    expect(await store.clients.page(null, 9)).toMatchObject([{ clientId: "a", capacity: 5 }]);
+    if (existsSync(elsewhere)) {
+      renameSync(elsewhere, path);
+      await store.ping();
+      expect(await store.clients.insert("b", definition)).toMatchObject({ clientId: "b" });
+    }
+    await store.close();
+  }
+
+  test("takes no writes, and does again when it is back", async () => {
+    const path = newPath();
+    await expectNoWrites(path, (elsewhere) => renameSync(path, elsewhere));
+  });
+
+  test("nor when another one is there", async () => {
+    const path = newPath();
+    await expectNoWrites(path, (elsewhere) => {
+      renameSync(path, elsewhere);
+      writeFileSync(path, "");
+    });
+  });
+
+  test("nor when it was removed", async () => {
+    const path = newPath();
+    await expectNoWrites(path, () => rmSync(path));
   });
 });
 
