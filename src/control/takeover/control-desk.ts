@@ -54,7 +54,9 @@ export class ControlDesk {
       const result = await pass({ port, operation, args });
       return { type: "control-reply", call, result };
     } catch {
-      const detail = "This gateway is being replaced. Ask again.";
+      const detail =
+        "This gateway is being replaced, and the next one did not answer; a change may or may not " +
+        "have been made. Look before trying again.";
       return { type: "control-reply", call, result: { ok: false, reason: "unavailable", detail } };
     }
   }
