@@ -5,12 +5,13 @@ import { expect, test } from "bun:test";
 import { ControlDesk } from "../../../src/control/takeover/control-desk.ts";
 import type { ControlCall } from "../../../src/shared/messages.ts";
 
-const call = {
+const call: ControlCall = {
+  type: "control-call",
   call: 7,
   port: "clients",
   operation: "remove",
   args: ["a"],
-} as unknown as ControlCall;
+};
 
 test("a call that waited goes to the process that takes over, and nothing is done here", async () => {
   const desk = new ControlDesk(() => Promise.reject(new Error("done here")));
