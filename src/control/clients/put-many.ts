@@ -3,6 +3,7 @@
 // looked at again.
 
 import type { ClientsResult, FieldError, NewClient, PutOutcome } from "../../shared/clients.ts";
+import { StoreUnavailable } from "../db/unavailable.ts";
 import type { ClientRegistry } from "./registry.ts";
 import {
   type ClientRow,
@@ -24,12 +25,30 @@ export interface PutManyParts {
   readonly registry: ClientRegistry;
 }
 
-/** Rejects with `StoreUnavailable`; the outcome is then unknown. */
+/** Rejects with `StoreUnavailable`. */
 export async function putMany(
   clients: readonly NewClient[],
-  { repository, registry }: PutManyParts,
+  parts: PutManyParts,
 ): Promise<ClientsResult<readonly PutOutcome[]>> {
   const outcomes = new Map<string, PutOutcome>();
+  try {
+    return await putInRounds(clients, outcomes, parts);
+  } catch (error) {
+    // What an earlier round has written stays written.
+    const wrote = [...outcomes.values()].some((outcome) => WRITTEN.has(outcome));
+    if (!wrote || !(error instanceof StoreUnavailable)) throw error;
+    const { message, sqlState, code } = error;
+    throw new StoreUnavailable(message, { sqlState, code, outcomeUnknown: true });
+  }
+}
+
+const WRITTEN: ReadonlySet<PutOutcome> = new Set<PutOutcome>(["created", "changed"]);
+
+async function putInRounds(
+  clients: readonly NewClient[],
+  outcomes: Map<string, PutOutcome>,
+  { repository, registry }: PutManyParts,
+): Promise<ClientsResult<readonly PutOutcome[]>> {
   let left = clients;
   for (let round = 0; round < ROUNDS && left.length > 0; round++) {
     const rows = await rowsOf(left, repository);

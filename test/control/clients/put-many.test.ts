@@ -3,6 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { DatabaseConfig } from "../../../src/config.ts";
+import { PERHAPS_CHANGED, StoreUnavailable } from "../../../src/control/db/unavailable.ts";
 import {
   ControlPlane,
   dialects,
@@ -56,6 +57,35 @@ describe.each(dialects)("many clients in $kind", ({ kind, missing, prepare, crea
     ]);
     expect(await plane.get("other")).toMatchObject({ capacity: 20, rate_per_sec: 0.001 });
   });
+
+  run(
+    "whoever loses the database between two rounds is not told that nothing was changed",
+    async () => {
+      await plane.clients.create({ client_id: "b", capacity: 10, ...slow });
+      const repository = plane.store.clients;
+      const putMany = repository.putMany.bind(repository);
+      repository.putMany = async (writes) => {
+        // Another gateway comes first with one of them, and then the database is gone.
+        const [row] = await repository.find(["b"]);
+        const at = Date.now();
+        const definition = { capacity: 20, ratePerSec: 1, tokens: 20, tokensSet: true, at };
+        await repository.update("b", row!.version, definition);
+        const written = await putMany(writes);
+        repository.find = () => Promise.reject(new StoreUnavailable("it is gone"));
+        return written;
+      };
+      const many = [
+        { client_id: "a", capacity: 30, ...slow },
+        { client_id: "b", capacity: 30, ...slow },
+      ];
+      expect(await plane.clients.putMany(many)).toEqual({
+        ok: false,
+        reason: "unavailable",
+        detail: PERHAPS_CHANGED,
+      });
+      expect((await plane.get("a")).capacity).toBe(30);
+    },
+  );
 
   run("the same again changes nothing, given tokens are set anew", async () => {
     const many = [
