@@ -119,7 +119,8 @@ export class Supervisor {
   release(): void {
     this.#holding = false;
     for (const seat of this.#seats) {
-      if (seat.phase === "dead") this.#spawn(seat);
+      // A takeover may fail in the middle of a drain, which replaces nobody.
+      if (seat.phase === "dead" && !this.#draining) this.#spawn(seat);
       if (seat.phase !== "held") continue;
       seat.phase = seat.bound ? "listening" : "loaded";
       if (!seat.bound) this.#listen(seat);

@@ -185,3 +185,14 @@ test("a takeover in the middle of a drain does not keep it from ending", async (
   threads[1]!.says({ type: "drained" });
   expect(await drained).toBe(true);
 });
+
+test("a takeover that fails in the middle of a drain replaces no worker", async () => {
+  const { supervisor, threads } = await listening(2);
+  void supervisor.hold();
+  threads[0]!.terminate();
+  const drained = supervisor.drain(60_000);
+  supervisor.release();
+  expect(threads).toHaveLength(2);
+  threads[1]!.says({ type: "drained" });
+  expect(await drained).toBe(true);
+});
