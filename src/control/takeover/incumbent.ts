@@ -24,6 +24,7 @@ const RELOCK_EVERY_MS = 100;
 /** The buckets are written then, with the lock or without. */
 const RELOCK_WITHIN_MS = 5_000;
 const CALL_TIMEOUT_MS = 10_000;
+const STOPS = "the gateway stops";
 
 export interface IncumbentOptions {
   /** Path of the socket. May throw an `Error`. */
@@ -47,6 +48,8 @@ export class Incumbent {
   /** Who may ask for more than `present`. */
   #successor: Socket | null = null;
   #state: "deciding" | "freezing" | "frozen" | "open" = "deciding";
+  /** A stop was asked for while it was freezing. */
+  #interrupted = false;
   #patience: ReturnType<typeof setTimeout> | null = null;
   #left: Promise<void> | null = null;
 
@@ -83,7 +86,9 @@ export class Incumbent {
   async stop(): Promise<void> {
     this.#server?.close();
     this.#server = null;
-    if (this.#state === "frozen") await this.#thaw("the gateway stops");
+    // The workers decide about what they hold when they drain.
+    if (this.#state === "freezing") this.#interrupted = true;
+    if (this.#state === "frozen") await this.#thaw(STOPS);
   }
 
   #unreachable(error: unknown): void {
@@ -118,12 +123,14 @@ export class Incumbent {
     if (this.#state !== "deciding") throw new Error("another process is taking over");
     const { supervisor, desk, persistence, store, anonymous } = this.#options;
     this.#state = "freezing";
+    this.#interrupted = false;
     this.#successor = socket;
     this.#log.info("handing over");
     try {
       await within(HOLD_MS, supervisor.hold(), "a worker does not answer");
       await within(CALLS_MS, desk.close(), "a change of clients or backends does not end");
       if (!(await persistence.stop(FLUSH_MS))) throw new Error("the database is down");
+      if (this.#interrupted) throw new Error(STOPS);
       store.unlock();
       if (socket.destroyed) throw new Error("the other process has ended");
     } catch (error) {
