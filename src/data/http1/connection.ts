@@ -53,7 +53,7 @@ export class Connection implements DeadlineOwner {
   /** The answer in progress is the connection's last. */
   #last = false;
   #answered = 0;
-  /** Passed on by another process: it ends with the answer that leaves nothing unanswered. */
+  /** Passed on by another process: it ends with the answer that leaves nothing unanswered, or soon. */
   passing = false;
   /** Passed on to another process: it ends as if its requests were answered here. */
   #passedOn = false;
@@ -322,7 +322,8 @@ export class Connection implements DeadlineOwner {
     this.#doing = Doing.RAW;
     this.#raw = listener;
     this.#pace.stop();
-    if (this.#server.draining && !this.#passedOn) this.#pace.forTunnelToEnd();
+    const ends = this.#server.draining || this.passing;
+    if (ends && !this.#passedOn) this.#pace.forTunnelToEnd();
     this.wire.resume();
     this.#reader.handRest(listener);
     if (this.wire.ended) listener.onRawEnd();

@@ -26,7 +26,10 @@ export interface ServerLimits {
   readonly halfCloseMs: number;
   /** Milliseconds after which it is asked again. */
   readonly halfCloseAgainMs: number;
-  /** Milliseconds that a connection which left HTTP gets to end by itself in a drain. */
+  /**
+   * Milliseconds that a connection which left HTTP gets to end by itself in a drain, here or in the
+   * process that passed it on.
+   */
   readonly tunnelDrainMs: number;
   /** Milliseconds of reading and discarding after the last answer, so that it arrives. */
   readonly lingerMs: number;

@@ -232,6 +232,29 @@ describe("hand-over", () => {
     await drained;
   });
 
+  test("a tunnel that was passed on ends when one here would: no drain waits for it in vain", async () => {
+    const wheel = new DeadlineWheel(0);
+    const upgrading = (exchange: Exchange): void => {
+      exchange.begin(101, "Switching Protocols");
+      exchange.send(0, Buffer.alloc(0), 0, 0, false);
+      exchange.takeOver({ onRaw() {}, onRawDrain() {}, onRawEnd() {}, onRawClose() {} });
+    };
+    const old = serve(answering("old"));
+    const next = serve(upgrading, { handoverSecret: SECRET, deadlines: wheel });
+    old.hold();
+    old.handOver({ ports: [next.handoverPort], secret: SECRET });
+    const raw = (await client(old)).send(GET("/socket"));
+    await raw.contains("101 ");
+    const direct = (await client(next)).send(GET("/socket"));
+    await direct.contains("101 ");
+    const drained = old.drain();
+    for (let ms = 0; ms <= 10_000; ms += 1_000) wheel.advance(ms);
+    await raw.all();
+    raw.close();
+    await drained;
+    expect(next.connections).toBe(1);
+  });
+
   test("goes on through a server that is itself replaced and has left the port", async () => {
     const { old, next: middle, pass } = pair();
     const last = serve(answering("last"), { handoverSecret: SECRET });
