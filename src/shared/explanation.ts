@@ -5,6 +5,7 @@ export interface ExplainQuery {
   readonly method: string;
   /** Path and query, as in the request line. */
   readonly target: string;
+  readonly version: "HTTP/1.0" | "HTTP/1.1";
   readonly headers: Headers;
   /** Address of the connection it would come on. */
   readonly peer: string;

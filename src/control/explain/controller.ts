@@ -20,11 +20,12 @@ export function explainController({ explain }: ExplainControllerOptions) {
     .post(
       "/-/explain",
       ({ body: { request, headers = {}, peer = "127.0.0.1" } }) => {
-        const [method = "", target = ""] = request.split(" ");
+        const [method = "", target = "", said] = request.split(" ");
+        const version = said === "HTTP/1.0" ? said : "HTTP/1.1";
         if (!addressKey(peer, key)) {
           throw new InvalidFields([{ field: "peer", message: "must be an IPv4 or IPv6 address" }]);
         }
-        return explain({ method, target, headers: fieldsOf(headers), peer });
+        return explain({ method, target, version, headers: fieldsOf(headers), peer });
       },
       {
         body: ExplainBody,

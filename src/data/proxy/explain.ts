@@ -72,7 +72,7 @@ export function createExplain(options: ExplainOptions): Explain {
     }
     const unfit = config.transport === "fetch" && mayGoByFetch(head) ? unfitOf(head) : null;
     if (unfit !== null) {
-      reasons.push(unfit.detail, "TRANSPORT=pooled would forward it as it is.");
+      reasons.push(unfit.detail, "TRANSPORT=pooled does not refuse it for that.");
       return refused("bad", unfit.status, reasons);
     }
     const peer = normalizeAddress(query.peer);
@@ -123,9 +123,9 @@ function refused(
 }
 
 /** As if it had come on a connection. Who names no host means any. */
-function read(head: RequestHead, { method, target, headers }: ExplainQuery): number {
+function read(head: RequestHead, { method, target, version, headers }: ExplainQuery): number {
   const host = headers.has("host") ? "" : "Host: localhost\r\n";
-  let text = `${method} ${target} HTTP/1.1\r\n${host}`;
+  let text = `${method} ${target} ${version}\r\n${host}`;
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
   const bytes = Buffer.from(`${text}\r\n`, "latin1");
   head.reset(0);

@@ -6,6 +6,7 @@ import { AnonymousTable } from "../../../src/shared/anonymous-table.ts";
 import { BackendTable } from "../../../src/shared/backend-table.ts";
 import { BALANCERS } from "../../../src/shared/balancing/balancer.ts";
 import { ClientTable } from "../../../src/shared/client-table.ts";
+import type { ExplainQuery } from "../../../src/shared/explanation.ts";
 import { newTake } from "../../../src/shared/gcra.ts";
 import { startControl } from "../../support/control-server.ts";
 
@@ -45,11 +46,14 @@ function setUp(
   });
   const ask = (
     target: string,
-    more: { peer?: string; method?: string; headers?: HeadersInit } = {},
+    more: Partial<Pick<ExplainQuery, "peer" | "method" | "version">> & {
+      headers?: HeadersInit;
+    } = {},
   ) =>
     explain({
       method: more.method ?? "GET",
       target,
+      version: more.version ?? "HTTP/1.1",
       headers: new Headers(more.headers),
       peer: more.peer ?? "192.0.2.1",
     });
@@ -162,6 +166,13 @@ describe("what becomes of it", () => {
       expect(byFetch.ask(target, more)).toMatchObject({ decision: "bad", status, bucket: null });
       expect(pooled.ask(target, more)).toMatchObject({ decision: "admitted", status: null });
     }
+    // Which may refuse it for something else.
+    const large = { headers: { "content-length": "5000" } };
+    expect(pooled.ask("/", large).status).toBe(413);
+    expect(byFetch.ask("/", large).reasons).toEqual([
+      "A body on GET is not forwarded; send it with another method.",
+      "TRANSPORT=pooled does not refuse it for that.",
+    ]);
     // Goes over own connections anyway.
     const upgrade = { headers: { connection: "upgrade", upgrade: "websocket" } };
     expect(byFetch.ask("//a", upgrade).decision).toBe("admitted");
@@ -244,6 +255,17 @@ describe("POST /-/explain", () => {
         expect.objectContaining({ identity: { kind: "client", client_id: "a" } }),
       ]);
     }
+  });
+
+  test("of the version that it says", async () => {
+    const decisionOf = async (request: string): Promise<unknown> => {
+      const answer = await post({ request, headers: { "transfer-encoding": "chunked" } });
+      return ((await answer.json()) as { decision: string }).decision;
+    };
+    expect(await decisionOf("POST /x")).toBe("admitted");
+    expect(await decisionOf("POST /x HTTP/1.1")).toBe("admitted");
+    // RFC 9112 §6.1: its framing is faulty.
+    expect(await decisionOf("POST /x HTTP/1.0")).toBe("bad");
   });
 
   test.each([
