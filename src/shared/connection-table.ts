@@ -2,7 +2,8 @@
 // SharedArrayBuffer. Each worker writes its own row, so a dead one's connections can be forgotten;
 // readers add the rows up. By address it is a sketch of fixed size: what it answers is never below
 // the truth, and above it only where others are in both of an address's cells. There are so many
-// cells that those others alone do not come near the limit of one address.
+// cells that those others alone do not come near the limit of one address, unless that would take
+// more than MOST_CELLS: hundreds of thousands of connections, of which an address may have a few.
 // A row: the count in all, then a power of two of counts by each of two hashes; all int32.
 
 import { addressKey, type AddressKey, type CidrSet } from "./address.ts";

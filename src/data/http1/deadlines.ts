@@ -31,7 +31,7 @@ export class Deadline {
 }
 
 export class DeadlineWheel {
-  /** Milliseconds at the last `advance`. */
+  /** Milliseconds at the last `advance`; by `tick`, without those in which the worker stood still. */
   now: number;
   #tick: number;
   /** The caller's clock at the last `tick`, and how much of it does not count. */
