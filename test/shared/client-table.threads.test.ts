@@ -74,10 +74,13 @@ test("no take decides by the limit of one moment and the tokens of another", asy
   await threads.running();
   for (let i = 0; i < 100_000; i++) table.change(slot, i % 2 === 0 ? slow : fast, 5e8, 1e9);
   threads.close();
+  let refused = 0;
   for (const [admitted, limited] of await threads.results) {
-    expect(limited).toBe(0);
+    refused += limited!;
     expect(admitted).toBeGreaterThan(0);
   }
+  // A thread that is slow to begin may lose to the changes until it gives up, which is counted.
+  expect(refused).toBe(table.givenUp);
 });
 
 test("clients that come and go reuse slots, and no thread ever takes from a wrong one", async () => {
