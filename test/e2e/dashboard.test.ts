@@ -222,7 +222,9 @@ describe.skipIf(noBrowser !== null)(`in a browser${noBrowser ? `: ${noBrowser}` 
       await page.getByText("Connection lost").waitFor({ state: "detached" });
       await second.api("DELETE", "/clients/stays");
       await page.getByText("No client is registered yet").waitFor();
-      expect(own(browser.complaints)).toEqual([]);
+      // Between them it may have met the second one while that began, which says 503.
+      const complaints = own(browser.complaints).filter((line) => !line.includes("status of 503"));
+      expect(complaints).toEqual([]);
     },
     TIMEOUT_MS,
   );
