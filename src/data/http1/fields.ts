@@ -173,8 +173,10 @@ export class Fields {
   }
   /** Takes a field out of its meaning, e.g. because `Connection` names it. */
   setId(field: number, id: FieldId): void {
+    const before = this.id(field);
     this.#ids[field] = id;
     this.seen |= 1 << id;
+    if (this.find(before) < 0) this.seen &= ~(1 << before);
   }
   nameStart(field: number): number {
     return this.#at[field * STRIDE]!;

@@ -96,9 +96,12 @@ export function ownLines(writer: MessageWriter, exchange: Exchange): void {
   if (exchange.limitedBy !== null) rateLimitLines(writer, exchange.limitedBy, exchange.rateLimit);
 }
 
-/** What trusted proxies wrote, with the comma; empty otherwise. */
+/**
+ * What trusted proxies wrote, with the comma; empty otherwise. By its name, as it is read to identify
+ * the client: `Connection` may come from that client, who cannot take it away.
+ */
 export function forwardedFor({ trusted }: Exchange, { fields }: RequestHead): string {
-  if (!trusted || !fields.has(Field.X_FORWARDED_FOR)) return "";
+  if (!trusted) return "";
   const hops = fields.get("x-forwarded-for");
   return hops === null || hops === "" ? "" : `${hops}, `;
 }

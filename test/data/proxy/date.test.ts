@@ -8,6 +8,7 @@ import { requestText, startProxy, TRANSPORTS } from "../../support/proxy.ts";
 import { type RawAnswer, RawClient, valuesOf } from "../../support/raw-client.ts";
 
 const FORM = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
+const NAMED_DATE = "\r\nConnection: date\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n\r\n";
 
 function expectNow(answer: RawAnswer): void {
   const dates = valuesOf(answer, "date");
@@ -92,6 +93,7 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     ["a body", OK],
     ["none", "HTTP/1.1 304 Not Modified\r\n\r\n"],
     ["the end of the connection", "HTTP/1.0 200 OK\r\n\r\nok"],
+    ["one that Connection names", OK.replace("\r\n\r\n", NAMED_DATE)],
   ])("a backend's answer without a date gets one: with %s", async (_, text) => {
     using backend = rawBackend(async (_request, { write, socket }) => {
       await write(text);

@@ -78,6 +78,23 @@ describe.each(TRANSPORTS)("%s", (transport) => {
       expect(valuesOf(request, "x-request-id")).toHaveLength(1);
       expect(valuesOf(request, "via")).toEqual(["1.1 gateway"]);
     });
+
+    test("what Connection strips of a trusted proxy's word is said by the gateway instead", async () => {
+      const config = { trustedProxies: ["127.0.0.1"] };
+      const { request } = await forwarded(
+        {
+          Connection: "X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host",
+          "X-Forwarded-For": "203.0.113.9",
+          "X-Forwarded-Proto": "https",
+          "X-Forwarded-Host": "front.test",
+        },
+        config,
+      );
+      // Who the client is it cannot take away.
+      expect(valuesOf(request, "x-forwarded-for")).toEqual(["203.0.113.9, 127.0.0.1"]);
+      expect(valuesOf(request, "x-forwarded-proto")).toEqual(["http"]);
+      expect(valuesOf(request, "x-forwarded-host")).toEqual(["gateway.test"]);
+    });
   });
 
   describe("forwarding headers", () => {

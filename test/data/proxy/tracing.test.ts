@@ -51,15 +51,17 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     });
   });
 
-  test.each([{}, { traceparent: "00-1-2-3", tracestate: "a=1" }])(
-    "one starts where none that is valid comes: %p",
-    async (headers) => {
-      const { traceparent, tracestate, logged } = await forwarded(headers);
-      expect(traceparent).toEqual([expect.stringMatching(STARTED)]);
-      expect(tracestate).toEqual([]);
-      expect(logged).toBe(traceparent[0]!.slice(3, 35));
-    },
-  );
+  test.each([
+    {},
+    { traceparent: "00-1-2-3", tracestate: "a=1" },
+    { Connection: "traceparent", traceparent: GIVEN, tracestate: "a=1" },
+  ])("one starts where none that is valid comes: %p", async (headers) => {
+    const { traceparent, tracestate, logged } = await forwarded(headers);
+    expect(traceparent).toEqual([expect.stringMatching(STARTED)]);
+    expect(tracestate).toEqual([]);
+    expect(logged).toBe(traceparent[0]!.slice(3, 35));
+    expect(logged).not.toBe(TRACE);
+  });
 
   test("one starts or goes on also where nobody here looks on", async () => {
     using backend = rawBackend();
