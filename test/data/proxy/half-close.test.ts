@@ -79,6 +79,17 @@ describe.each(TRANSPORTS)("%s", (transport) => {
     await proxy.idle();
   });
 
+  test("the rest of an answer that has begun and pauses is waited for no longer", async () => {
+    const begun = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n";
+    using backend = rawBackend((_, { write }) => write(begun));
+    const limits = { halfCloseMs: 100 };
+    await using proxy = startProxy({ transport, backends: [backend.url], limits });
+    const text = await sendAndEnd(proxy.port, requestText("GET /"));
+    expect(text).toEndWith("\r\n\r\n9\r\ndata: 1\n\n\r\n");
+    await backend.until(() => backend.open === 0);
+    await proxy.idle();
+  });
+
   test("half of a body is not waited for", async () => {
     using backend = rawBackend(() => {});
     await using proxy = startProxy({ transport, backends: [backend.url] });
