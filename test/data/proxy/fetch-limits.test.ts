@@ -57,6 +57,17 @@ describe("an answer", () => {
     expect(valuesOf(answer, "set-cookie")).toEqual(["a=1", "b=2"]);
   });
 
+  test.each([
+    ["many names", Array.from({ length: 65 }, (_, i) => `x-${i}`).join(", ")],
+    ["what is no list", 'x-a "b", x-64'],
+  ])("with %s in its Connection is handed on without what it names", async (_, connection) => {
+    const lines = `Connection: ${connection}\r\nX-64: 1\r\nX-Kept: 2\r\n`;
+    const answer = await answered(`${HEAD}${lines}Content-Length: 2\r\n\r\nok`);
+    expect([answer.status, answer.body]).toEqual([200, "ok"]);
+    expect(valuesOf(answer, "x-64")).toEqual([]);
+    expect(valuesOf(answer, "x-kept")).toEqual(["2"]);
+  });
+
   test("that breaks off may lose its last bytes; it never looks whole", async () => {
     using backend = rawBackend(async (_request, { socket, write }) => {
       await write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
