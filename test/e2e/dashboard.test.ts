@@ -245,7 +245,7 @@ describe.skipIf(noBrowser !== null)(`in a browser${noBrowser ? `: ${noBrowser}` 
       await token.fill("wrong");
       await token.press("Enter");
       await page.getByText("This is not the admin token").waitFor();
-      expect(await page.evaluate("document.activeElement.name")).toBe("token");
+      await page.waitForFunction("document.activeElement.name === 'token'");
       await token.fill("s3cret");
       await token.press("Enter");
       await page.getByText("Live", { exact: true }).waitFor();
