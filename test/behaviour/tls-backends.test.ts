@@ -3,14 +3,18 @@
 // looks like.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer } from "node:tls";
 import { closedPort } from "../support/backend.ts";
 import { type Certificate, selfSigned } from "../support/certificate.ts";
 import { Gateway } from "../support/gateway.ts";
 import { HEALTH_PATH } from "../support/hello-backends.ts";
-import { TRANSPORTS } from "../support/proxy.ts";
+import { requestText, TRANSPORTS } from "../support/proxy.ts";
+import { RawClient } from "../support/raw-client.ts";
 
 const MEGABYTE = 1_048_576;
 
@@ -138,6 +142,31 @@ describe.each(TRANSPORTS)("by %s", (transport) => {
     await using backend = echo(trusted);
     await using gateway = await start([`https://localhost:${backend.port}`]);
     expect(await (await fetch(gateway.url)).text()).toBe("https /");
+  });
+
+  test.each([
+    ["localhost", "localhost"],
+    ["127.0.0.1", false],
+  ])("a server is told its name, but no address: %s", async (host, name) => {
+    const names = new Set<unknown>();
+    const server = createServer(trusted, (socket) => {
+      socket.on("error", () => {});
+      socket.on("data", (bytes) => {
+        const text = bytes.toString();
+        if (!text.includes(HEALTH_PATH)) names.add(socket.servername);
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await using gateway = await start([`https://${host}:${port}`]);
+    expect((await fetch(gateway.url)).status).toBe(200);
+    using client = await RawClient.connect(Number(new URL(gateway.url).port));
+    const upgrade = { Connection: "Upgrade", Upgrade: "websocket" };
+    expect((await client.exchange(requestText("GET /", upgrade))).status).toBe(200);
+    expect([...names]).toEqual([name]);
+    server.close();
   });
 
   test("bodies stream both ways, and a client that leaves ends its request", async () => {

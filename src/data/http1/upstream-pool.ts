@@ -2,6 +2,7 @@
 // stay busy and the rest time out before the backend closes them. Written by the connections and
 // by `call`. Always holds: a connection in `#idle` carries no call and nothing is unread on it.
 
+import { familyOf } from "../../shared/address-text.ts";
 import { Call, type CallOwner } from "./call.ts";
 import type { DeadlineWheel } from "./deadlines.ts";
 import { MessageWriter } from "./message-writer.ts";
@@ -76,12 +77,16 @@ function codeOf(error: Error | null): string {
   return (error as { code?: string } | null)?.code ?? error?.message ?? "";
 }
 
+/** An address is no server's name (RFC 6066 §3): one may refuse it. The certificate is checked all the same. */
+const NO_NAME: Bun.TLSOptions = { serverName: "" };
+
 export class UpstreamPool {
   readonly hostname: string;
   readonly port: number;
   /** As `Host` says it. */
   readonly authority: string;
   readonly tls: boolean;
+  readonly #tls: boolean | Bun.TLSOptions;
   readonly accepts: ((address: string) => boolean) | null;
   readonly deadlines: DeadlineWheel;
   readonly limits: UpstreamLimits;
@@ -96,6 +101,7 @@ export class UpstreamPool {
     this.hostname = options.hostname;
     this.port = options.port;
     this.tls = options.tls ?? false;
+    this.#tls = this.tls && familyOf(this.hostname) !== 0 ? NO_NAME : this.tls;
     const host = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
     this.authority = this.port === (this.tls ? 443 : 80) ? host : `${host}:${this.port}`;
     this.accepts = options.accepts ?? null;
@@ -130,7 +136,7 @@ export class UpstreamPool {
       port: this.port,
       data: connection,
       allowHalfOpen: true,
-      tls: this.tls,
+      tls: this.#tls,
       socket: this.tls ? TLS_HANDLERS : HANDLERS,
     };
     // The failure itself is told by `connectError`.
