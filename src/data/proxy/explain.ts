@@ -26,7 +26,7 @@ import { HEAD_LIMITS, RequestHead } from "../http1/request-head.ts";
 import { unfitOf } from "../http1/sayable.ts";
 import { clientIdOf } from "./client-id.ts";
 import { Exchange } from "./exchange.ts";
-import { type ClientLookup, identify } from "./identify.ts";
+import { type ClientLookup, identify, locate } from "./identify.ts";
 import { partyOf } from "./pick.ts";
 import { refuse } from "./refuse.ts";
 import { DOUBLED_CLIENT_ID, UNKNOWN_CLIENT } from "./responses.ts";
@@ -87,7 +87,8 @@ export function createExplain(options: ExplainOptions): Explain {
       );
       return refused(own ? "answered" : "bad", refusal.status, reasons);
     }
-    const identity = identify(exchange, clients, trusted);
+    locate(exchange, trusted);
+    const identity = identify(exchange, clients);
     if (identity === "doubled") {
       reasons.push("client_id is given more than once.");
       return refused("bad", DOUBLED_CLIENT_ID.status, reasons);

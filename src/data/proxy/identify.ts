@@ -26,12 +26,11 @@ export interface ClientLookup {
 
 const place: IdPlace = { start: 0, end: 0 };
 
-/** Sets `address`, and for a registered client what `Exchange.identified` does. */
-export function identify(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
+/** For a registered client, does what `Exchange.identified` does. */
+export function identify(exchange: Exchange, clients: ClientLookup): Identity {
   const { bytes, pathStart, targetEnd } = exchange.asked;
   const found = findClientId(bytes, pathStart, targetEnd, place);
-  if (found === ENCODED) return identifyDecoded(exchange, clients, trusted);
-  locate(exchange, trusted);
+  if (found === ENCODED) return identifyDecoded(exchange, clients);
   if (found === TWICE) return "doubled";
   if (found === ABSENT) return "anonymous";
   const { start, end } = place;
@@ -41,9 +40,8 @@ export function identify(exchange: Exchange, clients: ClientLookup, trusted: Cid
   return "client";
 }
 
-function identifyDecoded(exchange: Exchange, clients: ClientLookup, trusted: CidrSet): Identity {
+function identifyDecoded(exchange: Exchange, clients: ClientLookup): Identity {
   const id = clientIdOf(exchange.target);
-  locate(exchange, trusted);
   if (id === DOUBLED) return "doubled";
   const slot = id === null ? -1 : clients.find(id);
   if (slot < 0) return "anonymous";

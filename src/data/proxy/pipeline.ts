@@ -87,7 +87,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     refuse(http, unfit) {
       const exchange = arrive(http);
-      locate(exchange, trusted);
       observer.decided(exchange);
       answerBy(exchange, responses.notForwardable(unfit), http);
     },
@@ -110,11 +109,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function decide(exchange: Exchange): responses.OwnAnswer | null {
     const refusal = refuse(exchange, config.maxBody);
-    if (refusal !== null) {
-      locate(exchange, trusted);
-      return refusal;
-    }
-    const identity = identify(exchange, clients, trusted);
+    if (refusal !== null) return refusal;
+
+    const identity = identify(exchange, clients);
     if (identity === "doubled") return responses.DOUBLED_CLIENT_ID;
 
     if (identity === "anonymous" || !admitClient(exchange, clients)) {
@@ -144,6 +141,7 @@ function arrivals(
   return ({ head, peerAddress }) => {
     const believed = !trusted.empty && trusted.has(peerAddress);
     const exchange = new Exchange(head, clock(), peerAddress, believed);
+    locate(exchange, trusted);
     if (believed) exchange.givenId = givenRequestId(exchange);
     if (exchange.givenId === null) nextId(exchange);
     if (observer.records) tracing.begin(exchange, head.fields);
