@@ -8,7 +8,7 @@ import { dateDue } from "./date.ts";
 /** Milliseconds: how often `tick` should be called. */
 export const TICK_MS = 100;
 /** Milliseconds between two calls after which the worker itself has stood still. */
-const STOOD_STILL_MS = 1000;
+export const STOOD_STILL_MS = 1000;
 const SLOTS = 1024;
 
 export interface DeadlineOwner {

@@ -2,6 +2,8 @@
 // copied; pieces that have to wait are collected in a buffer with room for more. Always holds: bytes
 // once handed out are not changed, so whoever got a range of them may keep it.
 
+import type { RawListener } from "./raw-end.ts";
+
 const NOTHING = Buffer.alloc(0);
 const LEAST_BYTES = 4096;
 
@@ -17,6 +19,13 @@ export class Incoming {
   clear(): void {
     this.bytes = NOTHING;
     this.from = this.to = 0;
+  }
+
+  /** Hands out what waits, as what it is when the connection leaves HTTP. */
+  handRest(listener: RawListener): void {
+    const { bytes, from, to } = this;
+    this.clear();
+    if (from < to) listener.onRaw(bytes, from, to);
   }
 
   /** Adds a piece, [0, length) of `piece`. What waits moves by the result: 0 where it stayed. */

@@ -94,11 +94,9 @@ export class RequestReader {
     held.clear();
   }
 
-  /** Hands out what waits, as what it is when the connection leaves HTTP. */
+  /** See `Incoming`. */
   handRest(listener: RawListener): void {
-    const { bytes, from, to } = this.#held;
-    this.#held.clear();
-    if (from < to) listener.onRaw(bytes, from, to);
+    this.#held.handRest(listener);
   }
 
   /** What waits is of no interest. */

@@ -392,9 +392,7 @@ export class UpstreamConnection implements DeadlineOwner {
     const wire = this.#wire!;
     wire.socket.keep?.();
     this.#raw = listener;
-    const { bytes, from, to } = this.#held;
-    this.#held.clear();
-    if (from < to) listener.onRaw(bytes, from, to);
+    this.#held.handRest(listener);
     return new WireEnd(
       wire,
       () => this.#close(),

@@ -4,11 +4,12 @@
 // looks. Owned by one worker.
 
 import type { Clock } from "../../shared/clock.ts";
+import { STOOD_STILL_MS } from "../http1/deadlines.ts";
 
 /** A deadline is kept to within this many milliseconds. */
 export const LOOK_EVERY_MS = 100;
-/** ns between two looks after which the worker itself has stood still, as in ../http1/deadlines.ts. */
-const STOOD_STILL = 1e9;
+/** ns between two looks after which the worker itself has stood still. */
+const STOOD_STILL = STOOD_STILL_MS * 1e6;
 
 /** What the client is waited for to do: to send more of its body; to take more of the answer. */
 export const UPLOADS = 1;
