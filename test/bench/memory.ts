@@ -1,7 +1,7 @@
-// `bun run bench:memory [clients] [bodies] [requests]`: what the gateway holds in memory, as the system counts it (RSS, MB of 10^6
-// bytes): a million clients beyond the empty gateway, a body of 1 GB either way with a slow reader,
-// and 2 million requests, or as many as REQUESTS says. EXECUTABLE measures another build; TRANSPORT
-// and other settings of the gateway are passed on.
+// `bun run bench:memory [clients] [bodies] [requests]`: what the gateway holds in memory, as the system
+// counts it (RSS, MB of 10^6 bytes): a million clients beyond the empty gateway, a body of 1 GB either
+// way with a slow reader, and 2 million requests, or as many as REQUESTS says. EXECUTABLE measures
+// another build; TRANSPORT and other settings of the gateway are passed on.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,8 @@ import { residentMb } from "./process.ts";
 const GIGABYTE = 1e9;
 const PIECE = new Uint8Array(1 << 20);
 const MANY_REQUESTS = countOf("REQUESTS", process.env["REQUESTS"], 2e6);
-const only = chosen(Bun.argv.slice(2), ["clients", "bodies", "requests"]);
+const cases = { clients: clientsCase, bodies: bodiesCase, requests: requestsCase };
+const only = chosen(Bun.argv.slice(2), Object.keys(cases));
 
 const folder = mkdtempSync(join(tmpdir(), "gateway-memory-"));
 const settings = ["EXECUTABLE", "TRANSPORT", "FLUSH_INTERVAL"]
@@ -132,7 +133,6 @@ async function requestsCase(): Promise<void> {
   await running.end();
 }
 
-const cases = { clients: clientsCase, bodies: bodiesCase, requests: requestsCase };
 try {
   for (const [name, run] of Object.entries(cases)) {
     if (only.includes(name)) await run();

@@ -5,7 +5,6 @@ import type { Config } from "../../config.ts";
 import { mainClock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { SharedTables } from "../../shared/messages.ts";
-import { READY } from "../../shared/process-state.ts";
 import type { ExitCode } from "../../shared/start-error.ts";
 import { openStore } from "../db/store.ts";
 import type { Address } from "../listener.ts";
@@ -64,8 +63,6 @@ async function serve(options: LifeOptions, parts: Parts): Promise<ExitCode> {
     ? await takeOver(parts, successor, shutdown)
     : await startAlone(parts, { host, port }, shutdown);
   if (counts === null) return await giveUp(parts);
-  // Whether a backend is open is asked apart: one that never answers its check holds up nobody.
-  state.enter(READY);
   parts.persistence.start();
   parts.sampler.start(mainClock());
   parts.meter.start();

@@ -35,6 +35,8 @@ export async function startAlone(
   await Promise.race([known(parts.health), shutdown.requested]);
   if (shutdown.asked) return null;
   await parts.supervisor.listen({ host, port });
+  // Whether a backend is open is asked apart: one that never answers its check holds up nobody.
+  parts.state.enter(READY);
   return { backends, clients };
 }
 
